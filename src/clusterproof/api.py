@@ -1,0 +1,151 @@
+"""The public Python API: the same calls that the command line makes.
+
+    import clusterproof
+
+    snapshot = clusterproof.load(["./dump"])
+    report = clusterproof.check(snapshot, "dynamo")
+    for finding in report.findings:
+        print(finding.verdict, finding.id, finding.summary)
+
+Everything returned is a frozen, typed record. Errors are
+:class:`clusterproof.errors.ClusterproofError`; its text is one sentence for the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from clusterproof.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from clusterproof.checks.connections import Connection
+    from clusterproof.checks.finding import Report
+    from clusterproof.checks.paths import Answer
+    from clusterproof.profiles.model import Level, Profile
+    from clusterproof.snapshot.snapshot import Snapshot
+
+WORLDS = ("demo", "custom-networking", "inference-at-zero")
+"""The worlds that ship with the project; ``demo`` is the one that ``clusterproof demo`` shows."""
+
+
+def load(
+    inputs: Sequence[str | Path],
+    *,
+    stdin: BinaryIO | None = None,
+    collected: Sequence[str] = (),
+    cluster: str = "",
+    observer: Callable[[str], None] | None = None,
+) -> Snapshot:
+    """Read a snapshot from snapshot files, directories and files of kubectl and AWS CLI output.
+
+    Args:
+        inputs: paths; ``-`` reads ``stdin``.
+        stdin: what ``-`` means.
+        collected: kinds that were asked for, so that those not seen are known to be none.
+        cluster: which cluster is meant where the input holds several.
+        observer: is told the name of each file before it is read.
+
+    Raises:
+        InputError: what, where and what to do, in one sentence.
+    """
+    from clusterproof.sources.load import load_snapshot
+
+    return load_snapshot(
+        [str(item) for item in inputs], stdin=stdin, collected=collected, cluster=cluster, observer=observer
+    )
+
+
+def load_world(name: str = "demo") -> Snapshot:
+    """One of the worlds that ship with the project (:data:`WORLDS`).
+
+    Raises:
+        NotFoundError: there is no such world.
+    """
+    from importlib import resources
+
+    if name not in WORLDS:
+        raise NotFoundError(f"there is no world {name!r}; there are: {', '.join(WORLDS)}")
+    with resources.as_file(resources.files("clusterproof") / "worlds" / name) as path:
+        return load([path])
+
+
+def load_profile(profile: str | Profile) -> Profile:
+    """A built-in profile by name, or a file of one's own.
+
+    Raises:
+        ProfileError: it is not there, or something in it is wrong.
+    """
+    if not isinstance(profile, str):
+        return profile
+    from clusterproof.profiles.load import load as load_file
+
+    return load_file(profile)
+
+
+def check(
+    snapshot: Snapshot,
+    profile: str | Profile,
+    *,
+    parameters: Mapping[str, str] | None = None,
+    node_sets: Mapping[str, Sequence[str]] | None = None,
+    workloads: Mapping[str, str] | None = None,
+    fail_on: Level | str = "MUST",
+    fixes: bool = True,
+) -> Report:
+    """Decide every requirement of a profile, for every node the scheduler may pick.
+
+    Args:
+        snapshot: from :func:`load`.
+        profile: a built-in profile's name, a path, or a profile.
+        parameters: values by the profile's parameter names.
+        node_sets: node groups by the profile's node set names, in place of what evidence finds.
+        workloads: ``kind/namespace/name`` by the profile's workload names.
+        fail_on: the level at and above which a failing finding counts.
+        fixes: look for and prove repairs.
+
+    Raises:
+        UsageError: a parameter, node set or workload that the profile does not have.
+    """
+    from clusterproof.checks.context import Context, Settings
+    from clusterproof.checks.engine import findings, report
+    from clusterproof.profiles.model import Level
+
+    settings = Settings(
+        dict(parameters or {}),
+        {name: tuple(groups) for name, groups in (node_sets or {}).items()},
+        dict(workloads or {}),
+    )
+    context = Context(snapshot, load_profile(profile), settings)
+    result = report(context, findings(context), Level(fail_on))
+    if fixes and any(finding.verdict.failing for finding in result.findings):
+        from clusterproof.fixes.propose import repair
+
+        result = repair(context, result)
+    return result
+
+
+def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "") -> Answer:
+    """Explain one connection, hop by hop, over all places of both ends.
+
+    Args:
+        snapshot: from :func:`load`.
+        source: ``kind/namespace/name``, e.g. ``deploy/dynamo/worker``.
+        destination: ``svc/namespace/name:port`` or ``kind/namespace/name:port``.
+        on: limits the source to one node group.
+
+    Raises:
+        NotFoundError: a name is not in the snapshot.
+    """
+    from clusterproof.checks.paths import why as explain
+
+    return explain(snapshot, source, destination, on=on)
+
+
+def connections(snapshot: Snapshot) -> tuple[Connection, ...]:
+    """What reaches which Service: one row per client workload and group, Service port, and server group."""
+    from clusterproof.checks.connections import connections as rows
+    from clusterproof.world.world import World
+
+    return rows(World(snapshot))

@@ -1,0 +1,349 @@
+"""A profile meets a world: parameters, named workloads and node sets, resolved with their evidence.
+
+Nothing here knows a platform: what to look for stands in the profile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from clusterproof.checks.finding import GroupLine, ParameterLine
+from clusterproof.errors import NotFoundError, UsageError
+from clusterproof.placement.places import Places, places
+from clusterproof.profiles.model import Evidence, FindWorkload, Profile, Template, WorkloadDefinition
+from clusterproof.profiles.port import PortRange
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Unknown
+from clusterproof.snapshot.kubernetes import Metadata, PodSpec
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world.model import SHORT_KIND, Workload
+from clusterproof.world.readable import INSTANCE_TYPE
+from clusterproof.world.world import World
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """What a user chose beside the profile.
+
+    Attributes:
+        parameters: ``--set name=value``.
+        node_sets: ``--nodes set=group[,group]``.
+        workloads: ``--workload name=kind/namespace/name``.
+    """
+
+    parameters: dict[str, str] = {}
+    node_sets: dict[str, tuple[str, ...]] = {}
+    workloads: dict[str, str] = {}
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A named workload of the profile, resolved.
+
+    Attributes:
+        workloads: what was found, or the profile's own template; empty when neither.
+        how: one clause: by what it was found.
+        missing: why it may be there all the same, when nothing was found.
+    """
+
+    workloads: tuple[Workload, ...]
+    how: str
+    missing: Unknown | None = None
+    image_bytes: int = 0
+
+
+class NamedSet(msgspec.Struct, frozen=True):
+    """A named node set, resolved: its groups, by name, and the evidence for each."""
+
+    groups: tuple[str, ...]
+    evidence: dict[str, str]
+
+
+class Context:
+    """Everything a check needs: the world, and the profile's names resolved in it."""
+
+    def __init__(self, snapshot: Snapshot, profile: Profile, settings: Settings | None = None) -> None:
+        settings = settings or Settings()
+        self.profile = profile
+        self.settings = settings
+        _refuse_unknown("parameter", settings.parameters, profile.parameters)
+        _refuse_unknown("node set", settings.node_sets, profile.node_sets)
+        _refuse_unknown("workload", settings.workloads, profile.workloads)
+        self.parameters = tuple(_parameter(name, profile, settings, snapshot) for name in profile.parameters)
+        values = {line.name: line.value for line in self.parameters}
+        templates = {
+            name: (template, _workload(name, template))
+            for name, definition in profile.workloads.items()
+            if (template := _template(definition, values)) is not None
+        }
+        self.world = World(
+            snapshot,
+            [workload for _, workload in templates.values()],
+            _label_evidence(profile),
+        )
+        self._places: dict[str, Places] = {}
+        self.workloads: dict[str, Named] = {}
+        for name, definition in profile.workloads.items():
+            self.workloads[name] = self._resolve(name, definition, templates.get(name))
+        self.sets: dict[str, NamedSet] = {name: self._set(name) for name in profile.node_sets}
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Parameter values by name."""
+        return {line.name: line.value for line in self.parameters}
+
+    def places(self, workload: Workload) -> Places:
+        """Where a workload's pods may be; memoised."""
+        found = self._places.get(workload.id)
+        if found is None:
+            found = self._places[workload.id] = places(self.world, workload)
+        return found
+
+    def named(self, name: str) -> Named:
+        """A workload by the profile's name, or by ``kind/namespace/name``.
+
+        Raises:
+            NotFoundError: there is no such workload.
+        """
+        if name in self.workloads:
+            return self.workloads[name]
+        return Named((find_workload(self.world, name),), "named in the requirement")
+
+    # --- workloads -------------------------------------------------------------------
+
+    def _resolve(self, name: str, definition: WorkloadDefinition, template: tuple[Template, Workload] | None) -> Named:
+        chosen = self.settings.workloads.get(name)
+        if chosen is not None:
+            return Named((find_workload(self.world, chosen),), "chosen by --workload")
+        for way in definition.find:
+            found = tuple(w for w in self.world.workloads if w.installed and self._is(w, way))
+            if found:
+                return Named(found, _way_text(way), image_bytes=template[0].image_bytes if template else 0)
+        missing = self.world.snapshot.missing(kinds.PODS)
+        if any(way.service_labels or way.service_port for way in definition.find):
+            missing = missing or self.world.snapshot.missing(kinds.SERVICES)
+        if template is not None:
+            source, workload = template
+            note = source.note or "the profile's own pod template"
+            return Named((workload,), note, missing, source.image_bytes)
+        return Named((), "not found", missing)
+
+    def _is(self, workload: Workload, way: FindWorkload) -> bool:
+        if way.kind and workload.kind != way.kind:
+            return False
+        if way.namespace and not re.fullmatch(way.namespace, workload.namespace):
+            return False
+        if way.name and not re.fullmatch(way.name, workload.name):
+            return False
+        for key, value in way.labels.items():
+            if key not in workload.labels or value not in ("*", workload.labels[key]):
+                return False
+        containers = (*workload.spec.containers, *workload.spec.init_containers)
+        if way.image and not any(re.search(way.image, container.image) for container in containers):
+            return False
+        if way.resource and not any(
+            way.resource in container.resources.requests or way.resource in container.resources.limits
+            for container in containers
+        ):
+            return False
+        return not (way.service_labels or way.service_port) or self._behind_service(workload, way)
+
+    def _behind_service(self, workload: Workload, way: FindWorkload) -> bool:
+        services = self.world.services
+        for service in services.all().values():
+            if service.metadata.namespace != workload.namespace:
+                continue
+            labels = service.metadata.labels
+            if any(
+                labels.get(key) is None or value not in ("*", labels[key]) for key, value in way.service_labels.items()
+            ):
+                continue
+            if way.service_port and all(port.port != way.service_port for port in service.spec.ports):
+                continue
+            if workload in services.selected(service):
+                return True
+        return False
+
+    # --- node sets ---------------------------------------------------------------------
+
+    def _set(self, name: str) -> NamedSet:
+        chosen = self.settings.node_sets.get(name)
+        if chosen is not None:
+            for group in chosen:
+                if group not in self.world.groups:
+                    known = ", ".join(self.world.groups) or "none"
+                    raise NotFoundError(f"--nodes {name}={group}: there is no node group {group}; there are: {known}")
+            return NamedSet(tuple(sorted(chosen)), dict.fromkeys(chosen, "chosen by --nodes"))
+        for way in self.profile.node_sets[name].find:
+            evidence = {group: text for group in self.world.groups if (text := self._belongs(group, way))}
+            if evidence:
+                return NamedSet(tuple(sorted(evidence)), evidence)
+        return NamedSet((), {})
+
+    def _belongs(self, group: str, way: Evidence) -> str:
+        """Why a group belongs to a set by this way; empty when it does not."""
+        classes = [item for item in self.world.classes if item.group == group]
+        if way.every:
+            return "every node group"
+        if way.group:
+            return "named in the profile" if group in way.group else ""
+        if way.allocatable:
+            for item in classes:
+                if isinstance(item.allocatable, dict) and str(item.allocatable.get(way.allocatable, "0")) != "0":
+                    return f"allocatable {way.allocatable}: {item.allocatable[way.allocatable]}"
+        if way.instance_type:
+            types = {item.labels.get(INSTANCE_TYPE, "") for item in classes} | set(
+                self.world.groups[group].instance_types
+            )
+            for instance_type in sorted(types):
+                if re.fullmatch(way.instance_type, instance_type):
+                    return f"instance type {instance_type}"
+        if way.label:
+            key, _, value = way.label.partition("=")
+            for item in classes:
+                if key in item.labels and value in ("", item.labels[key]):
+                    return f"label {key}={item.labels[key]}"
+        for name in way.runs:
+            for workload in self.workloads[name].workloads:
+                if any(self.world.group_of_node.get(node) == group for node in workload.pod_nodes):
+                    return f"{workload.id} runs there"
+        for name in way.hosts:
+            for workload in self.workloads[name].workloads:
+                if any(place.node_class.group == group for place in self.places(workload).places):
+                    return f"{workload.id} may be scheduled there"
+        return ""
+
+    def representative_ports(self, ports: PortRange) -> tuple[int, ...]:
+        """One port of each class of a range: between two of these no loaded rule begins or ends."""
+        edges = {ports.low}
+        snapshot = self.world.snapshot
+        spans: list[tuple[int, int]] = []
+        for group in snapshot.objects(kinds.SECURITY_GROUPS):
+            for permission in (*group.ip_permissions, *group.ip_permissions_egress):
+                low, high = permission.from_port, permission.to_port
+                spans += [(low, high)] if low is not None and high is not None else []
+        for acl in snapshot.objects(kinds.NETWORK_ACLS):
+            spans += [(e.port_range.from_, e.port_range.to) for e in acl.entries if e.port_range is not None]
+        for policy in snapshot.objects(kinds.NETWORK_POLICIES):
+            ports_of = [*(rule.ports for rule in policy.spec.ingress), *(rule.ports for rule in policy.spec.egress)]
+            spans += [(p.port, p.end_port or p.port) for found in ports_of for p in found if isinstance(p.port, int)]
+        for low, high in spans:
+            edges |= {edge for edge in (low, high + 1) if ports.low <= edge <= ports.high}
+        return tuple(sorted(edges))
+
+    def group_lines(self) -> tuple[GroupLine, ...]:
+        """The node groups for a report's head."""
+        result: list[GroupLine] = []
+        for group in self.world.groups.values():
+            hosts = [item.host for item in self.world.classes if item.group == group.name]
+            groups = {sg for host in hosts if isinstance(host.security_groups, tuple) for sg in host.security_groups}
+            sets = tuple(name for name, found in self.sets.items() if group.name in found.groups)
+            evidence = tuple(f"{name}: {self.sets[name].evidence[group.name]}" for name in sets)
+            result.append(
+                GroupLine(
+                    group.name,
+                    group.kind.value,
+                    len(group.nodes),
+                    group.can_grow,
+                    tuple(sorted(groups)),
+                    sets,
+                    evidence,
+                )
+            )
+        return tuple(result)
+
+
+def find_workload(world: World, text: str) -> Workload:
+    """A workload by ``kind/namespace/name``; kubectl's short kinds and plurals are understood.
+
+    Raises:
+        NotFoundError: with the nearest names.
+    """
+    import difflib
+
+    kind, _, rest = text.partition("/")
+    short = _kind_alias(kind)
+    wanted = f"{short}/{rest}"
+    found = world.by_id.get(wanted)
+    if found is not None:
+        return found
+    near = difflib.get_close_matches(wanted, world.by_id, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else "write kind/namespace/name, e.g. deploy/dynamo/worker"
+    raise NotFoundError(f"there is no workload {text} in the snapshot; {hint}")
+
+
+def _kind_alias(kind: str) -> str:
+    lowered = kind.lower()
+    for full, short in SHORT_KIND.items():
+        if lowered in (short, full.lower(), f"{full.lower()}s", {"Pod": "po", "CronJob": "cj"}.get(full, "")):
+            return short
+    return lowered
+
+
+def _refuse_unknown(what: str, given: Iterable[str], known: Mapping[str, object]) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(f"the profile has no {what} {name!r}; it has: {', '.join(known) or 'none'}")
+
+
+def _parameter(name: str, profile: Profile, settings: Settings, snapshot: Snapshot) -> ParameterLine:
+    definition = profile.parameters[name]
+    if name in settings.parameters:
+        value = settings.parameters[name]
+        if definition.values and value not in definition.values:
+            raise UsageError(f"--set {name}={value}: the values are {', '.join(definition.values)}")
+        return ParameterLine(name, value, "chosen by --set")
+    if definition.helm:
+        for release in snapshot.objects(kinds.HELM_RELEASES):
+            if release.chart == definition.helm and release.version:
+                key = f"{release.metadata.namespace}/{release.metadata.name}"
+                return ParameterLine(name, release.version, f"Helm release {key} ({release.chart}-{release.version})")
+        for kind in (kinds.DEPLOYMENTS, kinds.STATEFUL_SETS):
+            for obj in snapshot.objects(kind):
+                chart = obj.metadata.labels.get("helm.sh/chart", "")
+                if chart.startswith(f"{definition.helm}-"):
+                    where = f"label helm.sh/chart of {kind.name} {obj.metadata.namespace}/{obj.metadata.name}"
+                    return ParameterLine(name, chart.removeprefix(f"{definition.helm}-"), where)
+        return ParameterLine(name, definition.default, definition.unreadable or "default")
+    return ParameterLine(name, definition.default, "default")
+
+
+def _template(definition: WorkloadDefinition, values: Mapping[str, str]) -> Template | None:
+    if definition.choose:
+        return definition.templates.get(values[definition.choose], definition.template)
+    return definition.template
+
+
+def _workload(name: str, template: Template) -> Workload:
+    metadata = msgspec.convert(template.metadata, Metadata)
+    return Workload(
+        kind=template.kind,
+        namespace=template.namespace,
+        name=template.name or name,
+        labels=metadata.labels,
+        spec=msgspec.convert(template.spec, PodSpec),
+        replicas=1,
+        installed=False,
+    )
+
+
+def _label_evidence(profile: Profile) -> list[str]:
+    return sorted(
+        {way.label.partition("=")[0] for found in profile.node_sets.values() for way in found.find if way.label}
+    )
+
+
+def _way_text(way: FindWorkload) -> str:
+    parts = [f"label {key}={value}" for key, value in way.labels.items()]
+    parts += [f"Service label {key}={value}" for key, value in way.service_labels.items()]
+    if way.service_port:
+        parts.append(f"Service port {way.service_port}")
+    if way.image:
+        parts.append(f"image matching {way.image}")
+    if way.resource:
+        parts.append(f"requests {way.resource}")
+    for label, value in (("kind", way.kind), ("namespace", way.namespace), ("name", way.name)):
+        if value:
+            parts.append(f"{label} {value}")
+    return "found by " + ", ".join(parts)

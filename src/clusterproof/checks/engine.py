@@ -1,0 +1,128 @@
+"""Run a profile against a snapshot: every requirement becomes exactly one finding.
+
+An exception inside a check becomes an ``unknown`` finding with its cause, never
+a lost row; errors that are the user's (a wrong name in the profile) go through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clusterproof._version import __version__
+from clusterproof.checks import objects, reach, schedulable
+from clusterproof.checks.cel import applies
+from clusterproof.checks.cells import Asker
+from clusterproof.checks.context import Context, Settings
+from clusterproof.checks.finding import (
+    SCHEMA,
+    ClusterLine,
+    Finding,
+    ProfileLine,
+    Report,
+    count,
+    exit_status,
+)
+from clusterproof.errors import ClusterproofError
+from clusterproof.profiles.model import Level, Profile, Requirement
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.verdict.algebra import Verdict
+
+_ORDER = (Verdict.FAIL, Verdict.DEPENDS, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
+
+
+def run(snapshot: Snapshot, profile: Profile, settings: Settings | None = None, fail_on: Level = Level.MUST) -> Report:
+    """Check a snapshot against a profile. Findings stand in the profile's order; fixes are added by ``fixes``."""
+    context = Context(snapshot, profile, settings)
+    return report(context, findings(context), fail_on)
+
+
+def findings(context: Context, only: Sequence[str] = ()) -> tuple[Finding, ...]:
+    """The findings of a context's profile, in its order; ``only`` limits them to some full ids."""
+    asker = Asker(context)
+    return tuple(
+        _finding(asker, requirement)
+        for requirement in context.profile.requirements
+        if not only or f"{context.profile.name}/{requirement.id}" in only
+    )
+
+
+def _finding(asker: Asker, requirement: Requirement) -> Finding:
+    context = asker.context
+    held = applies(context.profile, requirement, context.values)
+    if held is False:
+        return _bare(context, requirement, Verdict.NOT_APPLICABLE, f"does not apply: {requirement.applies}")
+    try:
+        found = _decide(asker, requirement)
+    except ClusterproofError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a check that breaks is an unknown finding, never a lost row
+        text = f"{type(error).__name__}: {error}"
+        unknown = Unknown(Cause.ERROR, f"the check itself failed ({text})", "report this with the snapshot")
+        return _bare(context, requirement, Verdict.UNKNOWN, "the check itself failed", unknown)
+    if isinstance(held, Unknown):
+        return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", held)
+    return found
+
+
+def _decide(asker: Asker, requirement: Requirement) -> Finding:
+    check = requirement.check
+    if check.reach is not None:
+        return reach.decide(asker, requirement, check.reach)
+    if check.schedulable is not None:
+        return schedulable.decide(asker.context, requirement, check.schedulable)
+    if check.cel is not None:
+        return objects.decide(asker.context, requirement, check.cel)
+    unknown = Unknown(Cause.NOT_MODELLED, "the requirement has a kind of check that is not built")
+    return _bare(asker.context, requirement, Verdict.UNKNOWN, unknown.detail, unknown)
+
+
+def _bare(
+    context: Context, requirement: Requirement, verdict: Verdict, summary: str, unknown: Unknown | None = None
+) -> Finding:
+    return Finding(
+        id=f"{context.profile.name}/{requirement.id}",
+        verdict=verdict,
+        level=requirement.level,
+        title=requirement.title,
+        summary=summary,
+        source=requirement.source,
+        category=requirement.category,
+        cause=unknown.detail if unknown is not None else "",
+        unknowns=(unknown,) if unknown is not None else (),
+        notes=requirement.notes,
+        symptoms=requirement.symptoms,
+    )
+
+
+def report(context: Context, found: tuple[Finding, ...], fail_on: Level = Level.MUST) -> Report:
+    """The report of some findings, without fixes."""
+    snapshot, profile = context.world.snapshot, context.profile
+    meta = snapshot.meta
+    cluster = ClusterLine(
+        name=meta.cluster or "cluster",
+        account=meta.account,
+        region=meta.region,
+        kubernetes_version=context.world.kubernetes_version,
+        read_at=meta.time,
+        nodes=len(snapshot.objects(kinds.NODES)),
+        groups=context.group_lines(),
+        data_plane=context.world.plane.name,
+        sources=meta.sources,
+    )
+    return Report(
+        schema=SCHEMA,
+        tool_version=__version__,
+        cluster=cluster,
+        profile=ProfileLine(profile.name, profile.title, profile.document, context.parameters),
+        findings=found,
+        counts=count(found),
+        fail_on=fail_on,
+        exit_status=exit_status(found, fail_on),
+    )
+
+
+def worst_first(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """For display: failing first, then unknown, then pass; equal verdicts keep the profile's order."""
+    return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.verdict)))

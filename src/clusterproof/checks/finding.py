@@ -1,0 +1,359 @@
+"""A finding: what a requirement comes to, as data.
+
+Reports print it, fixes complete it, JSON is made from it field by field; the
+JSON Schema is generated from these structs, so every field is documented here.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import field
+
+from clusterproof.profiles.model import Document, Level, Source
+from clusterproof.reach.trace import Hop, Outcome
+from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.snapshot.overlay import Overlay
+from clusterproof.verdict.algebra import Tally, Verdict
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Base: immutable."""
+
+
+class Side(Record, frozen=True):
+    """One row or column head of a matrix.
+
+    Attributes:
+        group: the node group's name.
+        nodes: how many nodes of it exist today and may hold the pod.
+        future: whether nodes not yet born are part of it ("possible, not counted" in the odds).
+        security_groups: of the interface that the pod would have there, sorted.
+    """
+
+    group: str
+    nodes: int
+    future: bool
+    security_groups: tuple[str, ...] = ()
+
+
+class MatrixCell(Record, frozen=True):
+    """Client group × server group.
+
+    Attributes:
+        client, server: node group names.
+        outcome: works, blocked, varies, unknown: what the cells of this pair come to.
+        cells: how many cells stand behind it.
+        blocked, unknown: how many of those are so.
+        hop: the first hop that does not let the connection through; None when it works.
+        path: the whole path of the first cell by name that shows ``outcome``.
+        client_place, server_place: the places of that cell in words.
+        colocated: what happens when both are on one node (shown apart, not counted); None when they cannot be.
+    """
+
+    client: str
+    server: str
+    outcome: Outcome
+    cells: int
+    blocked: int
+    unknown: int
+    hop: Hop | None = None
+    path: tuple[Hop, ...] = ()
+    client_place: str = ""
+    server_place: str = ""
+    colocated: Outcome | None = None
+
+
+class RowOdds(Record, frozen=True):
+    """Where a run lands: probabilities between 0 and 1.
+
+    Attributes:
+        group: the client node group's name.
+        first: that a first run lands on this client group.
+        repeats: that the next run lands on this group again, once the first one cached its image there.
+        fails_first: that a run that landed here fails.
+        fails_cached: that the next run fails, given that the first one landed here.
+    """
+
+    group: str
+    first: float
+    repeats: float | None
+    fails_first: float
+    fails_cached: float | None
+
+
+class Odds(Record, frozen=True):
+    """How likely a run fails, from the scheduler's own scores and tie-break.
+
+    Attributes:
+        fails_first: probability that a first run fails.
+        fails_cached: probability that a later run fails, over where the first one may have landed.
+        rows: by client group.
+        basis: what the numbers rest on, in a sentence (winners of how many nodes, image size).
+        unknown: set when there are no odds; the numbers are then None.
+    """
+
+    fails_first: float | None = None
+    fails_cached: float | None = None
+    rows: tuple[RowOdds, ...] = ()
+    basis: str = ""
+    unknown: Unknown | None = None
+
+
+class Matrix(Record, frozen=True):
+    """Client groups × server groups.
+
+    Attributes:
+        clients, servers: the heads, sorted by name.
+        cells: row by row.
+        client, server: what the two ends are, in words (``deploy/dynamo/worker``).
+        port: ``2379/TCP``.
+    """
+
+    client: str
+    server: str
+    port: str
+    clients: tuple[Side, ...]
+    servers: tuple[Side, ...]
+    cells: tuple[MatrixCell, ...]
+
+
+class Opening(Record, frozen=True):
+    """Something that a fix lets through and that was not let through before.
+
+    Attributes:
+        client, server: classes in words: ``gpu (sg-0a1)``; first by name, with the count they stand for.
+        port: ``2379/TCP`` or ``all``.
+        wanted: whether a requirement of this profile asked for it.
+    """
+
+    client: str
+    server: str
+    port: str
+    wanted: bool
+
+
+class Change(Record, frozen=True):
+    """One edit of a fix.
+
+    Attributes:
+        text: a plain sentence: ``admit tcp 2379 from sg-gpu to sg-system``.
+        object: what is changed, as evidence.
+        owner: who manages that object (``EKS``, ``Terraform``, ``CloudFormation``, ``Helm``, ``eksctl``); empty when
+            no tag or label says so. A change made beside the owner may be undone by it.
+    """
+
+    text: str
+    object: Ref
+    owner: str = ""
+
+
+class Fix(Record, frozen=True):
+    """The smallest change that was found, and whether it is proven.
+
+    Attributes:
+        proven: the world was rebuilt with the change and the check passed.
+        changes: what is edited.
+        opens: everything that becomes reachable, wanted or not.
+        commands: shell commands (AWS CLI, kubectl), in order, ready to paste.
+        advice: what cannot be proven, or what only hides the fault (co-location by affinity), and says so.
+        quota: sentences about rules per group that would be near or past the quota.
+        overlay: the same as typed edits: ``snapshot.overlay.apply`` makes the changed snapshot from it.
+    """
+
+    proven: bool
+    changes: tuple[Change, ...] = ()
+    opens: tuple[Opening, ...] = ()
+    commands: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    quota: tuple[str, ...] = ()
+    overlay: Overlay = Overlay()
+
+
+class Finding(Record, frozen=True):
+    """What one requirement comes to.
+
+    Attributes:
+        id: ``profile/requirement``.
+        verdict: pass, fail, depends, unknown, not-applicable.
+        level: MUST, SHOULD, MAY.
+        title: the requirement's title.
+        summary: one clause that says what was found (``gpu cannot reach etcd:2379``).
+        source: where the requirement stands.
+        category: the platform's own word for it (critical, cost, advice); empty when it has none.
+        cause: for depends: whose choice it is; for unknown: what is not known; else empty.
+        evidence: objects, fields and values that decided, most telling first.
+        matrix: None where the check has no two ends.
+        odds: None where nothing is scheduled by chance.
+        tally: how many possible outcomes work, are blocked, vary, are unknown.
+        unknowns: everything that could not be known and would matter.
+        notes: texts that change nothing.
+        symptoms: texts in logs that point to this requirement.
+        fix: None when nothing is to be mended or nothing could be found.
+    """
+
+    id: str
+    verdict: Verdict
+    level: Level
+    title: str
+    summary: str
+    source: Source
+    category: str = ""
+    cause: str = ""
+    evidence: tuple[Ref, ...] = ()
+    matrix: Matrix | None = None
+    odds: Odds | None = None
+    tally: Tally | None = None
+    unknowns: tuple[Unknown, ...] = ()
+    notes: tuple[str, ...] = ()
+    symptoms: tuple[str, ...] = ()
+    fix: Fix | None = None
+
+    @property
+    def name(self) -> str:
+        """The requirement's id without the profile's name."""
+        return self.id.partition("/")[2]
+
+
+class GroupLine(Record, frozen=True):
+    """A node group as the report's head shows it.
+
+    Attributes:
+        name: as its owner calls it.
+        kind: how it makes nodes: ``EKS managed node group``, ``Auto Scaling group``, ``nodes by label``.
+        nodes: how many nodes exist today.
+        security_groups: of the primary interfaces of its nodes, sorted.
+        sets: named sets of the profile that it belongs to.
+        evidence: why it belongs to them, in a clause each.
+        can_grow: whether nodes that do not exist today may join.
+    """
+
+    name: str
+    kind: str
+    nodes: int
+    can_grow: bool
+    security_groups: tuple[str, ...]
+    sets: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+
+
+class ParameterLine(Record, frozen=True):
+    """A parameter's value and where it came from.
+
+    Attributes:
+        name: as ``--set`` takes it.
+        value: what was used.
+        origin: ``default``, ``--set``, ``helm release …``.
+    """
+
+    name: str
+    value: str
+    origin: str
+
+
+class ProfileLine(Record, frozen=True):
+    """The profile that was checked.
+
+    Attributes:
+        name: its name, the first part of each finding's id.
+        title: in words.
+        document: the source document that it turns into requirements.
+        parameters: the values that were used.
+    """
+
+    name: str
+    title: str
+    document: Document
+    parameters: tuple[ParameterLine, ...] = ()
+
+
+class ClusterLine(Record, frozen=True):
+    """What was read.
+
+    Attributes:
+        name: the EKS cluster's name; empty when the input does not say.
+        account, region: AWS account id and region; empty when not known.
+        kubernetes_version: the control plane's version; empty when not known.
+        read_at: when it was read, RFC 3339 in UTC; empty when the input does not say.
+        nodes: how many nodes exist today.
+        groups: the node groups, with the sets that they belong to.
+        data_plane: which network the pods are on, in words.
+        sources: what was read, as the user named it.
+    """
+
+    name: str
+    account: str = ""
+    region: str = ""
+    kubernetes_version: str = ""
+    read_at: str = ""
+    nodes: int = 0
+    groups: tuple[GroupLine, ...] = ()
+    data_plane: str = ""
+    sources: tuple[str, ...] = ()
+
+
+class Counts(Record, frozen=True):
+    """How many findings have each verdict.
+
+    Attributes:
+        passed: how many pass.
+        fail: how many fail for every placement that can occur.
+        depends: how many depend on a choice that nobody makes; they count as failing.
+        unknown: how many could not be decided.
+        not_applicable: how many do not apply here.
+    """
+
+    passed: int = field(default=0, name="pass")
+    fail: int = 0
+    depends: int = 0
+    unknown: int = 0
+    not_applicable: int = field(default=0, name="not-applicable")
+
+
+class Report(Record, frozen=True):
+    """Everything that ``check`` found.
+
+    Attributes:
+        schema: version of this shape.
+        tool_version: the clusterproof that made it.
+        cluster: what was read.
+        profile: what it was checked against.
+        findings: one per requirement, in the profile's order.
+        counts: how many findings have each verdict.
+        exit_status: what the command exits with under ``fail_on``.
+        fail_on: the level at and above which a failing finding counts.
+        plan: one change that mends all failing findings together; None when there is nothing to mend.
+    """
+
+    schema: str
+    tool_version: str
+    cluster: ClusterLine
+    profile: ProfileLine
+    findings: tuple[Finding, ...]
+    counts: Counts
+    fail_on: Level = Level.MUST
+    exit_status: int = 0
+    plan: Fix | None = None
+
+
+SCHEMA = "clusterproof.report/1"
+
+
+def exit_status(findings: tuple[Finding, ...], fail_on: Level) -> int:
+    """0 nothing fails; 1 something at or above ``fail_on`` fails; 3 nothing fails but something there is unknown."""
+    order = list(Level)
+    counted = [f for f in findings if order.index(f.level) <= order.index(fail_on)]
+    if any(f.verdict.failing for f in counted):
+        return 1
+    return 3 if any(f.verdict is Verdict.UNKNOWN for f in counted) else 0
+
+
+def count(findings: tuple[Finding, ...]) -> Counts:
+    """How many findings have each verdict."""
+    verdicts = [f.verdict for f in findings]
+    return Counts(
+        verdicts.count(Verdict.PASS),
+        verdicts.count(Verdict.FAIL),
+        verdicts.count(Verdict.DEPENDS),
+        verdicts.count(Verdict.UNKNOWN),
+        verdicts.count(Verdict.NOT_APPLICABLE),
+    )

@@ -1,0 +1,114 @@
+"""The two sides of a reach requirement: which pods or hosts, and where they may be."""
+
+from __future__ import annotations
+
+import msgspec
+
+from clusterproof.checks.context import Context
+from clusterproof.placement.places import Place, Places
+from clusterproof.profiles.model import Subject
+from clusterproof.reach.path import End
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Unknown
+from clusterproof.world.model import Workload
+
+
+class Party(msgspec.Struct, frozen=True):
+    """One workload, or the hosts of a node set, with its places.
+
+    Attributes:
+        workload: None for hosts.
+        places: feasible and doubtful places, already limited to the node set asked for.
+        everywhere: it is on all its places at once (a DaemonSet, a node set), so that no choice is free.
+        text: ``deploy/dynamo/worker`` or ``hosts of gpu``.
+        message: when there is no place: why, in the scheduler's words.
+        image_bytes: size of its image where the profile says it, else 0.
+    """
+
+    workload: Workload | None
+    places: tuple[Place, ...]
+    everywhere: bool
+    text: str
+    message: str = ""
+    image_bytes: int = 0
+
+    def end(self, place: Place) -> End:
+        """This party at one of its places, as reach reads it."""
+        where = place.node_class.group
+        return End(place.interface, self.workload, f"{self.text} on {where}")
+
+
+class Sides(msgspec.Struct, frozen=True):
+    """One side resolved.
+
+    Attributes:
+        parties: what was found; all of them exist at the same time.
+        absent: why there may be none, or more than was found.
+        how: one clause on how the side was found.
+        on: the node groups asked for; empty means all.
+    """
+
+    parties: tuple[Party, ...]
+    absent: tuple[Unknown, ...] = ()
+    how: tuple[str, ...] = ()
+    on: tuple[str, ...] = ()
+    empty_set: str = ""
+
+
+def resolve(context: Context, subject: Subject) -> Sides:
+    """The parties of one end of a requirement."""
+    world = context.world
+    absent: list[Unknown] = []
+    if (missing := world.snapshot.missing(kinds.NODES)) is not None:
+        absent.append(missing)
+    set_name = subject.hosts or subject.on
+    on: tuple[str, ...] = ()
+    if set_name:
+        on = context.sets[set_name].groups
+        if not on:
+            return Sides((), tuple(absent), (f"no node group was found for the set {set_name}",), (), set_name)
+    if subject.hosts:
+        places = tuple(Place(item, item.host) for item in world.classes if item.group in on)
+        how = (f"hosts of {set_name}: " + "; ".join(sorted({context.sets[set_name].evidence[g] for g in on})),)
+        return Sides((Party(None, places, everywhere=True, text=f"hosts of {set_name}"),), tuple(absent), how, on)
+    named = context.named(subject.workload)
+    if named.missing is not None:
+        absent.append(named.missing)
+    parties: list[Party] = []
+    for workload in named.workloads:
+        found = context.places(workload)
+        places = tuple(place for place in found.places if not on or place.node_class.group in on)
+        parties.append(
+            Party(
+                workload,
+                places,
+                workload.every_node,
+                workload.id,
+                message="" if places else _nowhere(found, on, set_name),
+                image_bytes=named.image_bytes,
+            )
+        )
+    return Sides(tuple(parties), tuple(absent), (f"{subject.workload}: {named.how}",), on)
+
+
+def _nowhere(found: Places, on: tuple[str, ...], set_name: str) -> str:
+    if not on:
+        return found.message
+    refused = tuple(refusal for refusal in found.refused if refusal.node_class.group in on)
+    return f"on {set_name} ({', '.join(on)}): {Places((), refused).message}"
+
+
+def unread_places(context: Context, side: Sides, party: Party) -> tuple[Unknown, ...]:
+    """What may hold the party besides its places, and was not read: next nodes of a group, other makers of nodes."""
+    world = context.world
+    result: list[Unknown] = []
+    groups = {place.node_class.group for place in party.places}
+    with_classes = {item.group for item in world.classes}
+    for name, unknown in world.unknown_templates.items():
+        if side.on and name not in side.on:
+            continue
+        if name in groups or name not in with_classes:
+            result.append(unknown)
+    if party.workload is not None:
+        result += world.other_makers
+    return tuple(result)

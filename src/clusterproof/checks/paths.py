@@ -1,0 +1,158 @@
+"""``why``: one path between two things that a user names, over all their places."""
+
+from __future__ import annotations
+
+import difflib
+
+import msgspec
+
+from clusterproof.checks.cells import Asker, Cell, Question, occurrences
+from clusterproof.checks.context import Context, find_workload
+from clusterproof.checks.finding import MatrixCell
+from clusterproof.checks.matrix import matrix_of
+from clusterproof.checks.parties import Party, Sides
+from clusterproof.checks.words import listed
+from clusterproof.errors import NotFoundError, UsageError
+from clusterproof.profiles.model import Document, Profile
+from clusterproof.profiles.port import parse_port
+from clusterproof.reach.trace import Outcome
+from clusterproof.snapshot.kubernetes import Service
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.verdict.algebra import Verdict, fold, worst
+from clusterproof.world.model import Workload
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """The answer to ``why SRC DST:PORT``.
+
+    Attributes:
+        source, destination: what was asked, as resolved.
+        port: ``2379/TCP``.
+        verdict: over all places.
+        cells: client group × server group, with the whole path of the most telling cell.
+        sentence: the answer in one sentence.
+    """
+
+    source: str
+    destination: str
+    port: str
+    verdict: Verdict
+    cells: tuple[MatrixCell, ...]
+    sentence: str
+
+
+def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "") -> Answer:
+    """Explain the connection from a workload to ``svc/namespace/name:port`` or ``kind/namespace/name:port``.
+
+    Args:
+        snapshot: the cluster.
+        source: ``kind/namespace/name``.
+        destination: with ``:PORT``, ``:PORT/UDP`` or ``:NAME`` of a Service's port.
+        on: limits the source to one node group.
+
+    Raises:
+        NotFoundError: a name is not in the snapshot; with the nearest names.
+        UsageError: the destination has no port, or the group does not hold the source.
+    """
+    context = Context(snapshot, Profile("why", "why", Document("why"), ()))
+    asker = Asker(context)
+    client = _party(context, find_workload(context.world, source))
+    if on:
+        client = _limited(context, client, on)
+    question, servers, text = _destination(context, destination)
+    cells: list[Cell] = []
+    tallies = []
+    for server in servers:
+        found = asker.cells(client, server, question)
+        cells += found
+        tallies.append(fold(occurrences(found, client, server)))
+    verdict = worst(tallies).verdict
+    port = f"{question.port}/{question.protocol}"
+    shown: tuple[MatrixCell, ...] = ()
+    if cells:
+        shown = matrix_of(context, Sides((client,)), Sides(tuple(servers)), port, cells).cells
+    return Answer(client.text, text, port, verdict, shown, _sentence(client, servers, text, question, verdict, shown))
+
+
+def _party(context: Context, workload: Workload) -> Party:
+    found = context.places(workload)
+    message = "" if found.places else found.message
+    return Party(workload, found.places, workload.every_node, workload.id, message)
+
+
+def _limited(context: Context, party: Party, group: str) -> Party:
+    if group not in context.world.groups:
+        near = difflib.get_close_matches(group, context.world.groups, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(context.world.groups)}"
+        raise NotFoundError(f"--on {group}: there is no such node group; {hint}")
+    places = tuple(place for place in party.places if place.node_class.group == group)
+    if not places:
+        raise UsageError(f"--on {group}: {party.text} cannot be scheduled on that node group")
+    return Party(party.workload, places, party.everywhere, party.text)
+
+
+def _destination(context: Context, text: str) -> tuple[Question, list[Party], str]:
+    target, separator, port = text.rpartition(":")
+    if not separator or not port:
+        raise UsageError(f"{text}: name the port too, e.g. svc/dynamo/etcd:2379")
+    kind, _, rest = target.partition("/")
+    if kind.lower() in ("svc", "service", "services"):
+        service = context.world.services.get(rest)
+        if service is None:
+            near = difflib.get_close_matches(rest, context.world.services.all(), n=3, cutoff=0.4)
+            hint = f"did you mean svc/{' or svc/'.join(near)}?" if near else "write svc/namespace/name:port"
+            raise NotFoundError(f"there is no Service {rest or target} in the snapshot; {hint}")
+        return _service(context, service, port, rest)
+    workload = find_workload(context.world, target)
+    ports = parse_port(port)
+    return Question(ports.low, ports.protocol, None, by_name=False), [_party(context, workload)], workload.id
+
+
+def _service(context: Context, service: Service, port: str, key: str) -> tuple[Question, list[Party], str]:
+    number, _, protocol = port.partition("/")
+    for item in service.spec.ports:
+        if (str(item.port) == number or item.name == number) and protocol.upper() in ("", item.protocol):
+            backend = context.world.services.backend(service, item)
+            question = Question(item.port, item.protocol, backend, by_name=True)
+            parties = [_party(context, workload) for workload in backend.workloads]
+            if not parties:
+                missing = context.world.snapshot.tables.get("pods")
+                what = "no workload that was read" if missing is not None else "pods were not read, so nothing"
+                raise NotFoundError(f"Service {key} selects {what}; nothing can be reached behind it")
+            return question, parties, f"svc/{key}"
+    published = ", ".join(f"{item.port}/{item.protocol}" for item in service.spec.ports) or "no port"
+    raise NotFoundError(f"Service {key} publishes {published}, not {port}")
+
+
+def _sentence(
+    client: Party,
+    servers: list[Party],
+    text: str,
+    question: Question,
+    verdict: Verdict,
+    cells: tuple[MatrixCell, ...],
+) -> str:
+    if not cells:
+        stuck = next((party for party in (client, *servers) if not party.places), client)
+        return f"No. {stuck.text} cannot be scheduled: {stuck.message}"
+    target = f"{text}:{question.port}"
+    by_group: dict[str, set[Outcome]] = {}
+    for cell in cells:
+        by_group.setdefault(cell.client, set()).add(cell.outcome)
+    works = [group for group, seen in by_group.items() if seen == {Outcome.WORKS}]
+    blocked = [group for group, seen in by_group.items() if seen == {Outcome.BLOCKED}]
+    hop = next((cell.hop for cell in cells if cell.hop is not None), None)
+    match verdict:
+        case Verdict.PASS:
+            return f"Yes. {client.text} reaches {target} from every place it may be scheduled: {listed(works)}."
+        case Verdict.FAIL:
+            at = f" {hop.at} refuses it," if hop is not None else ""
+            return f"No.{at} for every place {client.text} may be scheduled: {listed(blocked or list(by_group))}."
+        case Verdict.DEPENDS:
+            at = f" {hop.at} does not let it through" if hop is not None else ""
+            rest = f" From {listed(works)} it works." if works else ""
+            others = [group for group in by_group if group not in works]
+            return f"It depends.{at} from {listed(others)}.{rest}"
+        case _:
+            why_not = hop.unknown.detail if hop is not None and hop.unknown is not None else "something was not read"
+            return f"Not known: {why_not}."

@@ -1,0 +1,168 @@
+"""The check "A reaches B on P": every place of A, every place of B, every endpoint.
+
+Names are two questions (DNS, then the port) and both must be answered yes. The
+cells fold by the algebra; the matrix shows them by node group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from clusterproof.checks.cells import Asker, Cell, Question, occurrences
+from clusterproof.checks.context import Context
+from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Side
+from clusterproof.checks.matrix import matrix_of
+from clusterproof.checks.odds import odds_of
+from clusterproof.checks.parties import Party, Sides, resolve, unread_places
+from clusterproof.checks.words import recipe_notes, summary_of, unique
+from clusterproof.profiles.model import Reach, Requirement
+from clusterproof.profiles.port import PortRange, parse_port
+from clusterproof.reach.trace import Outcome
+from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
+
+__all__ = ["Side", "decide"]
+
+
+def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
+    """The finding of a reach requirement."""
+    context = asker.context
+    clients, servers = resolve(context, check.from_), resolve(context, check.to)
+    ports = parse_port(check.port)
+    if not clients.parties or not servers.parties:
+        return _absent(context, requirement, check, clients, servers)
+    tallies: list[Tally] = []
+    cells: list[Cell] = []
+    unknowns: list[Unknown] = []
+    notes: list[str] = [*clients.how, *servers.how]
+    stuck: list[str] = []
+    first: tuple[Party, Party] | None = None
+    for client in clients.parties:
+        for server in servers.parties:
+            if not client.places or not server.places:
+                stuck += [f"{p.text} cannot be scheduled {p.message}" for p in (client, server) if not p.places]
+                tallies.append(Tally(Verdict.FAIL))
+                continue
+            first = first or (client, server)
+            for question, note, unpublished in questions(context, server, ports, by_name=check.by == "name"):
+                found = asker.cells(client, server, question)
+                unread = unique(
+                    [*unread_places(context, clients, client), *unread_places(context, servers, server), *unpublished]
+                )
+                happen = occurrences(found, client, server)
+                tallies.append(fold([*happen, *([Outcome.UNKNOWN] for _ in unread)]))
+                cells += found
+                unknowns += unread
+                notes += note
+    tally = worst(tallies)
+    unknowns += [*clients.absent, *servers.absent] if tally.verdict is Verdict.PASS else []
+    if tally.verdict is Verdict.PASS and (clients.absent or servers.absent):
+        # What was found works, but there may be more than was read.
+        tally = Tally(Verdict.UNKNOWN, tally.works, tally.blocked, tally.varies, tally.unknown + 1)
+    unknowns = unique([*unknowns, *_unknowns(cells, doubts=tally.verdict is Verdict.UNKNOWN)])
+    matrix = matrix_of(context, clients, servers, check.port, cells) if cells else None
+    odds = None
+    lucky = tally.verdict is Verdict.FAIL and any(cell.together and cell.outcome is Outcome.WORKS for cell in cells)
+    if first is not None and (tally.verdict is Verdict.DEPENDS or lucky) and not first[0].everywhere:
+        odds = odds_of(context, first[0], first[1], cells)
+    summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
+    notes += recipe_notes(context, clients, servers)
+    return Finding(
+        id=f"{context.profile.name}/{requirement.id}",
+        verdict=tally.verdict,
+        level=requirement.level,
+        title=requirement.title,
+        summary=summary,
+        source=requirement.source,
+        category=requirement.category,
+        cause=cause,
+        evidence=_evidence(cells, matrix),
+        matrix=matrix,
+        odds=odds,
+        tally=tally,
+        unknowns=tuple(unknowns),
+        notes=tuple(unique([*notes, *requirement.notes])),
+        symptoms=requirement.symptoms,
+    )
+
+
+def questions(
+    context: Context, server: Party, ports: PortRange, *, by_name: bool
+) -> Iterable[tuple[Question, list[str], list[Unknown]]]:
+    """The question by the target's Service (ClusterIP first), or for the pod's own port where there is none.
+
+    Each comes with a note, and with what was not read and may change it.
+    """
+    workload = server.workload
+    if ports.low != ports.high:
+        for port in context.representative_ports(ports):
+            yield Question(port, ports.protocol, None, by_name=False), [], []
+        return
+    if not by_name or workload is None:
+        yield Question(ports.low, ports.protocol, None, by_name=False), [], []
+        return
+    found = context.world.services.of_workload(workload, ports.low, ports.protocol)
+    cluster_ip = [pair for pair in found if pair[0].spec.cluster_ip != "None"] or list(found[:1])
+    if not cluster_ip:
+        missing = context.world.services.missing(workload.namespace)
+        why = "the Services were not all read" if missing is not None else "no Service publishes it"
+        note = f"{workload.id}: {ports}: {why}; the pods' own port is judged, by address"
+        question = Question(ports.low, ports.protocol, None, by_name=False)
+        yield question, [note], [missing] if missing is not None else []
+        return
+    service, published = cluster_ip[0]
+    backend = context.world.services.backend(service, published)
+    more = f"; {len(cluster_ip) - 1} more Services publish the port" if len(cluster_ip) > 1 else ""
+    note = f"by name: {service.metadata.name}.{service.metadata.namespace}.svc:{published.port}{more}"
+    yield Question(ports.low, ports.protocol, backend, by_name=True), [note], []
+
+
+def _absent(context: Context, requirement: Requirement, check: Reach, clients: Sides, servers: Sides) -> Finding:
+    """A side was not found: unknown, or not applicable where the requirement says so."""
+    missing = unique([*clients.absent, *servers.absent])
+    verdict = Verdict.UNKNOWN if missing or requirement.absent == "unknown" else Verdict.NOT_APPLICABLE
+    what = [
+        f"no node group for the set {side.empty_set}" if side.empty_set else f"{subject.workload} was not found"
+        for side, subject in ((clients, check.from_), (servers, check.to))
+        if not side.parties
+    ]
+    return Finding(
+        id=f"{context.profile.name}/{requirement.id}",
+        verdict=verdict,
+        level=requirement.level,
+        title=requirement.title,
+        summary="; ".join(what),
+        source=requirement.source,
+        category=requirement.category,
+        cause="; ".join(what),
+        unknowns=tuple(missing),
+        notes=tuple(unique([*clients.how, *servers.how, *requirement.notes])),
+        symptoms=requirement.symptoms,
+    )
+
+
+def _unknowns(cells: Sequence[Cell], *, doubts: bool) -> list[Unknown]:
+    """What could not be known; a doubtful place where all works matters only while nothing else is certain."""
+    found: list[Unknown] = []
+    for cell in cells:
+        if cell.doubt is not None and (doubts or cell.outcome is not Outcome.WORKS):
+            found.append(cell.doubt)
+        found += [hop.unknown for hop in cell.trace.hops if hop.unknown is not None]
+    return found
+
+
+def _evidence(cells: Sequence[Cell], matrix: Matrix | None) -> tuple[Ref, ...]:
+    """The rules that refused, first; where everything works, the rules that allowed."""
+    refs: list[Ref] = []
+    shown: Iterable[MatrixCell] = matrix.cells if matrix is not None else ()
+    for item in shown:
+        if item.hop is not None:
+            refs += item.hop.refs
+    if not refs:
+        for cell in cells[:1]:
+            for hop in cell.trace.hops:
+                refs += hop.refs[:1]
+    for cell in cells[:1]:
+        refs += cell.client.interface.refs[:1]
+        refs += cell.server.interface.refs[:1]
+    return tuple(unique(refs))

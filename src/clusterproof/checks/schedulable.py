@@ -1,0 +1,62 @@
+"""The check "can be scheduled": whether a workload has a feasible place, and where."""
+
+from __future__ import annotations
+
+from clusterproof.checks.context import Context
+from clusterproof.checks.finding import Finding
+from clusterproof.checks.parties import resolve, unread_places
+from clusterproof.checks.words import listed, unique
+from clusterproof.profiles.model import Requirement, Schedulable, Subject
+from clusterproof.reach.trace import Outcome
+from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
+
+
+def decide(context: Context, requirement: Requirement, check: Schedulable) -> Finding:
+    """Pass when every workload has a place that certainly takes it; fail when none may; else unknown."""
+    side = resolve(context, Subject(workload=check.workload, on=check.on))
+    tallies: list[Tally] = []
+    texts: list[str] = []
+    unknowns: list[Unknown] = list(side.absent)
+    evidence: list[Ref] = []
+    for party in side.parties:
+        certain = [place for place in party.places if place.doubt is None]
+        doubts = [place.doubt for place in party.places if place.doubt is not None]
+        unread = unread_places(context, side, party)
+        if certain:
+            tallies.append(fold([[Outcome.WORKS]]))
+            groups = unique(place.node_class.group for place in certain)
+            texts.append(f"{party.text} may run on {listed(groups)}")
+        elif doubts or unread:
+            unknowns += [*doubts, *unread]
+            tallies.append(fold([[Outcome.UNKNOWN]]))
+            texts.append(f"whether {party.text} can be scheduled is not known")
+        else:
+            tallies.append(fold([]))
+            texts.append(f"{party.text} cannot be scheduled {party.message}")
+        if party.workload is not None:
+            found = context.places(party.workload)
+            evidence += [refusal.feasibility.ref for refusal in found.refused if refusal.feasibility.ref is not None]
+            if party.workload.ref is not None:
+                evidence.insert(0, party.workload.ref)
+    if side.parties:
+        tally = worst(tallies)
+    else:
+        absent = requirement.absent == "not-applicable" and not side.absent
+        tally = Tally(Verdict.NOT_APPLICABLE if absent else Verdict.UNKNOWN)
+        texts.append(side.how[0] if side.empty_set else f"{check.workload} was not found")
+    return Finding(
+        id=f"{context.profile.name}/{requirement.id}",
+        verdict=tally.verdict,
+        level=requirement.level,
+        title=requirement.title,
+        summary="; ".join(unique(texts)),
+        source=requirement.source,
+        category=requirement.category,
+        cause=unknowns[0].detail if tally.verdict is Verdict.UNKNOWN and unknowns else "",
+        evidence=tuple(unique(evidence))[:8],
+        tally=tally,
+        unknowns=tuple(unique(unknowns)) if tally.verdict is Verdict.UNKNOWN else (),
+        notes=tuple(unique([*side.how, *requirement.notes])),
+        symptoms=requirement.symptoms,
+    )

@@ -1,0 +1,185 @@
+"""The command group, and the one place that turns errors into sentences and exit statuses."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from clusterproof.errors import ClusterproofError
+
+SUMMARIES = {
+    "demo": "Check a cluster that ships with clusterproof: start here.",
+    "check": "Check a cluster against a profile, for every node the scheduler may choose.",
+    "why": "Say why one workload reaches another, or does not, hop by hop.",
+    "connections": "List who reaches whom, between all workloads and Services.",
+    "fix": "Print the proven change that makes failing requirements pass.",
+    "explain": "Print a requirement's manual: what, why, how, and the remedy.",
+    "profiles": "List, show and validate profiles.",
+    "snapshot": "Put kubectl and aws output into one file, or inspect such a file.",
+}
+"""Every command with its one line of help, in the order of the help page; the modules are imported when used."""
+
+EXIT_STATUSES = (
+    (0, "nothing fails"),
+    (1, "something at or above --fail-on fails"),
+    (2, "wrong usage, or input that cannot be used"),
+    (3, "nothing fails, but something required could not be decided"),
+    (4, "the cluster or account could not be read at all"),
+    (70, "a fault in clusterproof itself"),
+    (130, "interrupted"),
+)
+"""What the exit status means, for every command."""
+
+CRASHED, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are run; the help page imports none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the help page."""
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None when there is none of that name."""
+        if cmd_name not in SUMMARIES:
+            return None
+        command = importlib.import_module(f"clusterproof.cli.commands.{cmd_name}").command
+        assert isinstance(command, click.Command)  # noqa: S101 - narrows the type
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, with a suggestion when there is none."""
+        if args and args[0] not in SUMMARIES and not args[0].startswith("-"):
+            from clusterproof.cli.suggest import did_you_mean
+
+            hint = did_you_mean(args[0], SUMMARIES)
+            ctx.fail(f"there is no command {args[0]!r}{hint or '; clusterproof --help lists them'}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command table, from :data:`SUMMARIES`."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(SUMMARIES.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The exit statuses."""
+        with formatter.section("Exit status"):
+            formatter.write_dl([(str(status), meaning) for status, meaning in EXIT_STATUSES])
+
+
+def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from clusterproof._version import __version__
+
+        click.echo(f"clusterproof {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    subcommand_metavar="COMMAND ...",
+    no_args_is_help=False,
+    invoke_without_command=True,
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when clusterproof itself fails.")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Decide whether a Kubernetes cluster on AWS meets what an AI platform needs, and prove it.
+
+    The answer holds for every node that the scheduler may choose, today's and
+    tomorrow's. Nothing is changed, and nothing is called: the input is files.
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit; every error becomes one sentence on stderr."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a character that the terminal lacks ends no report
+    status = _guarded(args)
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = _pipe_closed()
+    sys.exit(status)
+
+
+def _guarded(args: list[str]) -> int:
+    try:
+        if "_CLUSTERPROOF_COMPLETE" in os.environ:
+            cli.main(args, prog_name="clusterproof")
+        return _status(args)
+    except click.ClickException as error:
+        return _usage(error)
+    except ClusterproofError as error:
+        _say(str(error))
+        return error.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(err=True)
+        _say("interrupted; nothing was written")
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _pipe_closed()
+    except Exception as error:  # noqa: BLE001 - the last guard: no traceback reaches a user unasked
+        if _debugging(args):
+            raise
+        _say(
+            f"this is a fault in clusterproof, not in your input: {type(error).__name__}: {error}; "
+            f"for a traceback to report, run: clusterproof --debug {' '.join(args)}"
+        )
+        return CRASHED
+
+
+def _debugging(args: Sequence[str]) -> bool:
+    """Whether ``--debug`` stands before the command, where it is an option of ``clusterproof`` itself."""
+    for arg in args:
+        if not arg.startswith("-"):
+            return False
+        if arg == "--debug":
+            return True
+    return False
+
+
+def _status(args: list[str]) -> int:
+    """What the command returns, or the status it asks to exit with. Not ``cli.main``: that exits 1 on a closed pipe."""
+    try:
+        with cli.make_context("clusterproof", list(args)) as ctx:  # click takes the list apart
+            result: Any = cli.invoke(ctx)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.ClickException) -> int:
+    message = error.format_message()
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.UsageError) and context is not None:
+        message = f"{message.rstrip('.')}; see: {context.command_path} --help"
+    _say(message[:1].lower() + message[1:] if message[:1].isupper() and message[1:2].islower() else message)
+    return 2
+
+
+def _say(message: str) -> None:
+    """One message on stderr; also an error's text may quote a cluster, so it is neutralised."""
+    from clusterproof.reports.text import clean
+
+    click.echo(f"clusterproof: {clean(message, newlines=True)}", err=True)
+
+
+def _pipe_closed() -> int:
+    """The reader has gone (``| head``): say nothing, and keep the interpreter from saying it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE

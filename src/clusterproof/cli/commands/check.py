@@ -1,0 +1,77 @@
+"""``clusterproof check``: every requirement of a profile, for every placement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from clusterproof.cli import options
+from clusterproof.cli.output import Target, colour, deliver, width
+
+if TYPE_CHECKING:
+    from clusterproof.checks.finding import Report
+
+
+@click.command(
+    short_help="Check a cluster against a profile, for every node the scheduler may choose.",
+    epilog="Exit status: 0 nothing fails, 1 something at or above --fail-on fails, 3 nothing fails but something "
+    "required could not be decided.",
+)
+@options.sources
+@options.profile
+@options.formats("table", "json", "markdown")
+@options.verbosity
+def command(
+    sources: tuple[str, ...],
+    world: str | None,
+    collected: tuple[str, ...],
+    cluster: str,
+    profile: str,
+    parameters: tuple[str, ...],
+    node_sets: tuple[str, ...],
+    workloads: tuple[str, ...],
+    fail_on: str,
+    targets: tuple[Target, ...],
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Check a cluster against a profile.
+
+    Decides every requirement of the profile for every node that the scheduler
+    may choose, today's and tomorrow's, and proves a fix for what fails.
+
+    SRC is a snapshot file, a directory or archive of kubectl and aws output, a
+    single such file, or - for standard input; several are read as one cluster.
+
+    \b
+      clusterproof check prod.snapshot --profile dynamo
+      clusterproof check ./dump --profile dynamo -o table -o json=report.json
+      kubectl get nodes,pods,services -A -o json | clusterproof check - ./aws --profile dynamo
+    """
+    from clusterproof import api
+
+    adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
+    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, verbose=verbose)
+    report = api.check(snapshot, profile, **adjusted)
+    again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
+    show(report, targets, verbose, quiet, options.given(sources, world, again))
+    return report.exit_status
+
+
+def show(report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, arguments: str) -> None:
+    """Render a report into every target."""
+    from clusterproof import reports
+
+    def make(target: Target) -> str:
+        return reports.render(
+            report,
+            target.format,
+            width=width() if target.file is None else 80,
+            colour=target.file is None and colour(),
+            verbose=verbose,
+            arguments=arguments,
+        )
+
+    deliver(targets, make, quiet=quiet)

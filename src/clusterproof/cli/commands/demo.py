@@ -1,0 +1,52 @@
+"""``clusterproof demo``: the document's story, on a cluster that ships with clusterproof."""
+
+from __future__ import annotations
+
+import click
+
+from clusterproof.cli import options
+from clusterproof.cli.commands.check import show
+from clusterproof.cli.output import Target
+
+DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
+
+
+@click.command(
+    short_help="Check a cluster that ships with clusterproof: start here.",
+    epilog="The exit status is 0 also though requirements fail: that they do is the story. The status that check "
+    "gives stands in the JSON as exit_status.",
+)
+@click.option(
+    "--world",
+    metavar="NAME",
+    default=DEFAULT_WORLD,
+    show_default=True,
+    help="Which of the worlds; a name that does not exist lists them.",
+)
+@click.option("--profile", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check.")
+@options.adjusting
+@options.formats("table", "json", "markdown")
+@options.verbosity
+def command(
+    world: str,
+    profile: str,
+    parameters: tuple[str, ...],
+    node_sets: tuple[str, ...],
+    workloads: tuple[str, ...],
+    fail_on: str,
+    targets: tuple[Target, ...],
+    verbose: bool,
+    quiet: bool,
+) -> None:
+    """Check a cluster that ships with clusterproof.
+
+    A GPU cluster on EKS with three security groups, as NVIDIA's document
+    describes it: etcd and NATS cannot be reached from the GPU nodes, and
+    whether Prometheus can depends on where the scheduler puts the check.
+    """
+    from clusterproof import api
+
+    adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
+    report = api.check(api.load_world(world), profile, **adjusted)
+    again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
+    show(report, targets, verbose, quiet, options.given((), world, again))

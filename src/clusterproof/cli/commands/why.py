@@ -1,0 +1,61 @@
+"""``clusterproof why``: one connection, hop by hop."""
+
+from __future__ import annotations
+
+import click
+
+from clusterproof.cli import options
+from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.errors import UsageError
+
+
+@click.command(
+    short_help="Say why one workload reaches another, or does not, hop by hop.",
+    epilog="Exit status: 0 it works from everywhere, 1 it does not or depends, 3 it could not be decided.",
+)
+@click.argument("source", metavar="FROM")
+@click.argument("destination", metavar="TO:PORT")
+@options.sources
+@click.option("--on", metavar="GROUP", default="", help="Look only at this node group for FROM.")
+@options.formats("table", "json")
+@options.verbosity
+def command(
+    source: str,
+    destination: str,
+    sources: tuple[str, ...],
+    world: str | None,
+    collected: tuple[str, ...],
+    cluster: str,
+    on: str,
+    targets: tuple[Target, ...],
+    verbose: bool,
+    quiet: bool,
+) -> int:
+    """Say why one workload reaches another, or does not.
+
+    FROM and TO are workloads or Services as kind/namespace/name; the port is
+    that of the Service or, for a workload, that of its pods.
+
+    \b
+      clusterproof why deploy/dynamo/worker svc/dynamo/etcd:2379 prod.snapshot
+      clusterproof why deploy/dynamo/vllm-agg-frontend svc/dynamo/dynamo-platform-etcd:2379 --world demo
+    """
+    from clusterproof import api
+    from clusterproof.reports import answers
+    from clusterproof.reports.encoding import encode
+
+    if ":" not in destination:
+        raise UsageError(f"{destination} names no port; write it behind a colon: {destination}:PORT")
+    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, verbose=verbose)
+    answer = api.why(snapshot, source, destination, on=on)
+
+    def make(target: Target) -> str:
+        if target.format == "json":
+            return encode(answer)
+        to_stdout = target.file is None
+        return answers.render(
+            answer, width=width() if to_stdout else 80, colour=to_stdout and colour(), verbose=verbose
+        )
+
+    deliver(targets, make, quiet=quiet)
+    return answers.exit_status(answer)

@@ -1,0 +1,204 @@
+"""Arguments and options that several commands share, and reading what they name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from clusterproof.cli.output import TargetType, notes, progress
+from clusterproof.cli.suggest import did_you_mean
+from clusterproof.errors import UsageError
+
+if TYPE_CHECKING:
+    from clusterproof.snapshot.snapshot import Snapshot
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+LEVELS = ("must", "should", "may")
+DUMP = "kubectl get nodes,pods,services,endpointslices,deployments,statefulsets,daemonsets,networkpolicies -A -o json"
+
+
+def sources(function: F) -> F:
+    """``[SRC]...`` with ``--world``, ``--collected`` and ``--cluster``: what a command reads."""
+    return _all(
+        function,
+        click.argument("sources", metavar="[SRC]...", nargs=-1),
+        click.option("--world", metavar="NAME", help="A world that ships with clusterproof, instead of SRC."),
+        *_reading(),
+    )
+
+
+def reading(function: F) -> F:
+    """``--collected`` and ``--cluster``: how sources are read."""
+    return _all(function, *_reading())
+
+
+def _reading() -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option(
+            "--collected",
+            metavar="KINDS",
+            multiple=True,
+            help="Kinds that were asked for, with commas: one that no file shows is then empty, not unknown.",
+        ),
+        click.option("--cluster", metavar="NAME", default="", help="The cluster meant, where the input holds several."),
+    )
+
+
+def profile(function: F) -> F:
+    """``--profile`` and everything that adjusts it."""
+    return _all(
+        function,
+        click.option("--profile", metavar="NAME|FILE", required=True, help="A built-in profile, or your own file."),
+        *_adjusting(),
+    )
+
+
+def adjusting(function: F) -> F:
+    """``--set``, ``--nodes``, ``--workload`` and ``--fail-on``: what adjusts a profile."""
+    return _all(function, *_adjusting())
+
+
+def _adjusting() -> tuple[Callable[[F], F], ...]:
+    return (
+        click.option("--set", "parameters", metavar="PARAM=VALUE", multiple=True, help="Set a parameter of the profile."),
+        click.option(
+            "--nodes", "node_sets", metavar="SET=GROUP[,GROUP]", multiple=True, help="Say which node groups a set is."
+        ),
+        click.option(
+            "--workload", "workloads", metavar="NAME=KIND/NS/NAME", multiple=True, help="Say which workload is meant."
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice(LEVELS, case_sensitive=False),
+            default="must",
+            show_default=True,
+            help="The level from which a failing requirement makes the exit status 1.",
+        ),
+    )
+
+
+def formats(*names: str) -> Callable[[F], F]:
+    """``-o FORMAT[=FILE]``, repeatable; the first name is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        "targets",
+        type=TargetType(names),
+        multiple=True,
+        default=(names[0],),
+        help=f"What to print and, after =, into which file; repeatable.  [default: {names[0]}]",
+    )
+
+
+def verbosity(function: F) -> F:
+    """``-v`` and ``-q``."""
+    return _all(
+        function,
+        click.option("-v", "--verbose", is_flag=True, help="Open every finding and show all evidence."),
+        quiet,
+    )
+
+
+def quiet(function: F) -> F:
+    """``-q``."""
+    option: Callable[[F], F] = click.option(
+        "-q", "--quiet", is_flag=True, help="No notes or progress on stderr; results and errors remain."
+    )
+    return option(function)
+
+
+def _all(function: F, *decorators: Callable[[F], F]) -> F:
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def pairs(option: str, items: Sequence[str], shape: str) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a mapping.
+
+    Raises:
+        UsageError: one has no ``=``, an empty side, or a name twice.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name or not value:
+            raise UsageError(f"{option} {item}: expected {shape}")
+        if name in found:
+            raise UsageError(f"{option} {item}: {name} is given twice; keep one")
+        found[name] = value
+    return found
+
+
+def adjustments(
+    parameters: Sequence[str], node_sets: Sequence[str], workloads: Sequence[str], fail_on: str
+) -> dict[str, Any]:
+    """The options of :func:`adjusting` as keyword arguments of ``clusterproof.check``."""
+    from clusterproof.profiles.model import Level
+
+    groups = {
+        name: tuple(group for group in value.split(",") if group)
+        for name, value in pairs("--nodes", node_sets, "SET=GROUP[,GROUP]").items()
+    }
+    return {
+        "parameters": pairs("--set", parameters, "PARAM=VALUE"),
+        "node_sets": groups,
+        "workloads": pairs("--workload", workloads, "NAME=KIND/NAMESPACE/NAME"),
+        "fail_on": Level(fail_on.upper()),
+    }
+
+
+def read(
+    inputs: Sequence[str],
+    world: str | None,
+    collected: Sequence[str],
+    cluster: str,
+    *,
+    quiet: bool,
+    verbose: bool = False,
+) -> Snapshot:
+    """The snapshot that the command line names.
+
+    Raises:
+        UsageError: nothing is named, or files and a world.
+        InputError: something named cannot be used.
+    """
+    from clusterproof import api
+
+    if world is not None:
+        if inputs:
+            raise UsageError("both SRC and --world are given; leave one out")
+        return api.load_world(world)
+    if not inputs:
+        raise UsageError(
+            "no input was named, and reading a live cluster is not built yet; dump it and name the files:\n"
+            f"  {DUMP} | clusterproof check - AWS-JSON-DIRECTORY --profile dynamo\n"
+            "or try it first without a cluster: clusterproof demo"
+        )
+    kinds = [kind for item in collected for kind in item.split(",") if kind]
+    stdin = sys.stdin.buffer if "-" in inputs else None
+    with progress(quiet) as observer:
+        snapshot = api.load(inputs, stdin=stdin, collected=kinds, cluster=cluster, observer=observer)
+    notes(snapshot.meta.notes, quiet=quiet, verbose=verbose)
+    return snapshot
+
+
+def given(inputs: Sequence[str], world: str | None, extra: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The input and adjustments as they stand on the command line, to be repeated in proposed commands."""
+    import shlex
+
+    words = ["--world", world] if world is not None else list(inputs)
+    for option, values in (extra or {}).items():
+        for value in values:
+            words += [option, value]
+    return shlex.join(words)
+
+
+def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:
+    """The error for a name that does not exist, with a suggestion or the list."""
+    hint = did_you_mean(name, known)
+    return UsageError(f"there is no {what} {name!r}" + (hint or f"; there are {', '.join(known)}"))

@@ -1,0 +1,158 @@
+"""Where results go: stdout or a file, with the width and colour that the reader has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from clusterproof.errors import UsageError
+from clusterproof.reports.text import clean
+
+
+class Target:
+    """One ``-o FORMAT[=FILE]``.
+
+    Attributes:
+        format: one of the command's formats.
+        file: where it goes; None is stdout.
+    """
+
+    __slots__ = ("file", "format")
+
+    def __init__(self, format_: str, file: Path | None) -> None:
+        self.format = format_
+        self.file = file
+
+
+class TargetType(click.ParamType):
+    """Parses ``FORMAT[=FILE]``."""
+
+    name = "format"
+
+    def __init__(self, formats: Sequence[str]) -> None:
+        self.formats = tuple(formats)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's signature
+        """How the help shows it."""
+        return f"{'|'.join(self.formats)}[=FILE]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        """A target, or a usage error that names the formats."""
+        if isinstance(value, Target):
+            return value
+        format_, equals, file = str(value).partition("=")
+        if format_ not in self.formats:
+            self.fail(f"there is no format {format_!r}; there are {', '.join(self.formats)}", param, ctx)
+        if equals and not file:
+            self.fail(f"no file is named after {value}", param, ctx)
+        return Target(format_, Path(file) if equals else None)
+
+
+def width() -> int:
+    """Columns to lay out for: ``COLUMNS``, else the terminal's, else 80."""
+    return shutil.get_terminal_size((80, 24)).columns
+
+
+def colour() -> bool:
+    """Whether stdout is a terminal that wants colour (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: bool = False) -> None:
+    """Make every target's text, then write the files, then stdout.
+
+    Raises:
+        UsageError: two go to stdout or to one file, or a file cannot be written.
+    """
+    places = [None if target.file is None else target.file.absolute() for target in targets]
+    if places.count(None) > 1:
+        raise UsageError("two formats would go to the terminal; give all but one a file: -o json=report.json")
+    if len(set(places)) < len(places):
+        raise UsageError("two formats would go to one file; name different files after -o")
+    texts = [make(target) for target in targets]
+    for target, text in zip(targets, texts, strict=True):
+        if target.file is not None:
+            write(target.file, text)
+            if not quiet:
+                say(f"wrote {target.file}")
+    for target, text in zip(targets, texts, strict=True):
+        if target.file is None:
+            click.echo(text, nl=False, color=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all: beside it first, then in its place.
+
+    Raises:
+        UsageError: it cannot be written there.
+    """
+    if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/stdout: nothing to replace
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        return
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with _removed_on_failure(beside):
+            beside.write_text(text, encoding="utf-8", errors="backslashreplace")
+            beside.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> UsageError:
+    reason = error.strerror or type(error).__name__
+    return UsageError(f"{path} cannot be written ({reason}); name another place after -o")
+
+
+@contextlib.contextmanager
+def _removed_on_failure(path: Path) -> Iterator[None]:
+    """Removes the file also on Ctrl-C."""
+    try:
+        yield
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def say(message: str) -> None:
+    """Talk: one line on stderr."""
+    click.echo(f"clusterproof: {clean(message)}", err=True)
+
+
+@contextlib.contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """An observer that shows what is being read, on one line of a terminal; silent anywhere else."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _text: None
+        return
+
+    def show(text: str) -> None:
+        room = max(width() - 10, 20)
+        shown = clean(text)
+        sys.stderr.write(f"\r\x1b[Kreading {shown if len(shown) <= room else '…' + shown[-room + 1 :]}")
+        sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()
+
+
+def notes(found: Sequence[str], *, quiet: bool, verbose: bool) -> None:
+    """Say what was left aside while reading; the first few, all when verbose."""
+    if quiet:
+        return
+    shown = found if verbose else found[:5]
+    for note in shown:
+        say(f"note: {note}")
+    if len(found) > len(shown):
+        say(f"note: {len(found) - len(shown)} more notes; -v shows them")

@@ -1,0 +1,34 @@
+"""Try a change: cheaply while searching, and on a world built anew to prove it.
+
+Security groups, network ACLs and NetworkPolicies decide nothing about nodes, pods or places, so a search
+may keep those and change only what reach reads. What is called proven never rests on that: the proof builds
+snapshot, world and context anew (design rule 6).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Sequence
+
+from clusterproof.checks.context import Context
+from clusterproof.checks.engine import findings
+from clusterproof.checks.finding import Finding
+from clusterproof.snapshot.overlay import Edit, Overlay, apply
+
+
+def tried(context: Context, edits: Iterable[Edit]) -> Context:
+    """The context with the edits in place, sharing everything that no edit of a repair can change."""
+    overlay = Overlay(tuple(edits))
+    if not overlay:
+        return context
+    world = copy.copy(context.world)
+    world.snapshot = apply(context.world.snapshot, overlay)
+    result = copy.copy(context)
+    result.world = world
+    return result
+
+
+def proof(context: Context, overlay: Overlay, ids: Sequence[str] = ()) -> dict[str, Finding]:
+    """The findings (all, or those named) on a world that is built anew with the change, by id."""
+    changed = Context(apply(context.world.snapshot, overlay), context.profile, context.settings)
+    return {finding.id: finding for finding in findings(changed, only=ids)}

@@ -1,0 +1,154 @@
+"""What a pod asks of a node.
+
+Source: kubernetes ``pkg/api/v1/resource/helpers.go`` (``PodRequests``) and
+``pkg/scheduler/framework/types.go`` (``Resource.Add``, ``calculateResource``); the defaults of
+``pkg/scheduler/util/pod_resources.go`` count a container without a request, for the
+least-allocated score only, as 100 millicores and 200 MiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from clusterproof.placement.quantity import amount
+from clusterproof.snapshot.kubernetes import ContainerPort, Pod, PodSpec, Quantity
+
+Amounts = dict[str, int]
+"""Resource name to amount: ``cpu`` in millicores, the rest in whole units."""
+
+DEFAULT_REQUESTS: Mapping[str, int] = {"cpu": 100, "memory": 200 * 1024 * 1024}
+FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
+
+
+class HostPort(msgspec.Struct, frozen=True):
+    """A port that a pod takes on its node; ``address`` is ``0.0.0.0`` for every address."""
+
+    port: int
+    protocol: str
+    address: str
+
+    def conflicts(self, other: HostPort) -> bool:
+        """Whether the two cannot be on one node (``HostPortInfo.CheckConflict``)."""
+        return (
+            self.port == other.port
+            and self.protocol == other.protocol
+            and (self.address == other.address or "0.0.0.0" in (self.address, other.address))  # noqa: S104
+        )
+
+
+def pod_requests(spec: PodSpec, missing: Mapping[str, int] | None = None) -> Amounts:
+    """The requests of a pod: the containers together, or the largest init container where that is more.
+
+    Init containers that restart always (sidecars) run beside the containers and count with them; the others run
+    one by one beside the sidecars that started before them. Overhead is added at the end.
+
+    Args:
+        spec: the pod.
+        missing: what a container counts for where it names no request of that resource.
+
+    Raises:
+        QuantityError: a request is no quantity.
+    """
+    total: Amounts = {}
+    sidecars: Amounts = {}
+    largest: Amounts = {}
+    for container in spec.containers:
+        _add(total, _amounts(container.resources.requests, missing))
+    for container in spec.init_containers:
+        wanted = _amounts(container.resources.requests, missing)
+        if container.restart_policy == "Always":
+            _add(total, wanted)
+            _add(sidecars, wanted)
+            wanted = dict(sidecars)
+        else:
+            _add(wanted, sidecars)
+        _raise(largest, wanted)
+    _raise(total, largest)
+    _add(total, _amounts(spec.overhead, None))
+    return total
+
+
+def is_scheduled_resource(name: str) -> bool:
+    """Whether the scheduler counts it at all: cpu, memory, ephemeral storage, and the scalar resources.
+
+    Scalar are extended resources, huge pages and attachable volumes (``IsScalarResourceName``).
+    """
+    if name in ("cpu", "memory", "ephemeral-storage"):
+        return True
+    return "/" in name or name.startswith(("hugepages-", "attachable-volumes-"))
+
+
+def host_ports(spec: PodSpec) -> tuple[HostPort, ...]:
+    """The ports that the pod takes on its node.
+
+    A pod on the host network takes each of its container ports: the API server writes them down as host ports
+    when it makes the pod (``defaultHostNetworkPorts``), so a template may not show them yet.
+    """
+    return tuple(
+        HostPort(number, port.protocol or "TCP", port.host_ip or "0.0.0.0")  # noqa: S104 - the API's own default
+        for container in spec.containers
+        for port in container.ports
+        if (number := _host_port(port, host_network=spec.host_network)) > 0
+    )
+
+
+def placed(pods: Iterable[Pod]) -> tuple[Pod, ...]:
+    """The pods that hold something on their node: those that are finished do not count."""
+    return tuple(pod for pod in pods if pod.status.phase not in FINISHED_PHASES)
+
+
+def _host_port(port: ContainerPort, *, host_network: bool) -> int:
+    return port.host_port or (port.container_port if host_network else 0)
+
+
+def _amounts(requests: Mapping[str, Quantity], missing: Mapping[str, int] | None) -> Amounts:
+    amounts = {name: amount(name, quantity) for name, quantity in requests.items()}
+    if missing:
+        for name, value in missing.items():
+            amounts.setdefault(name, value)
+    return amounts
+
+
+def _add(total: Amounts, more: Mapping[str, int]) -> None:
+    for name, value in more.items():
+        total[name] = total.get(name, 0) + value
+
+
+def _raise(total: Amounts, least: Mapping[str, int]) -> None:
+    for name, value in least.items():
+        if value > total.get(name, 0) or name not in total:
+            total[name] = value
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What the pods on a node already take.
+
+    Attributes:
+        requested: by resource.
+        assumed: cpu and memory with the defaults for containers that request none (least-allocated score).
+        count: how many pods.
+        ports: the host ports in use.
+    """
+
+    requested: Amounts
+    assumed: Amounts
+    count: int
+    ports: tuple[HostPort, ...]
+
+
+def load(pods: Sequence[Pod], *, for_scores: bool = True) -> Load:
+    """Sum of the pods of one node (``NodeInfo.Requested``, ``NonZeroRequested``, ``UsedPorts``).
+
+    Args:
+        pods: those of the node that are not finished.
+        for_scores: also sum what is assumed, which filters do not read.
+    """
+    requested: Amounts = {}
+    assumed: Amounts = {}
+    for pod in pods:
+        _add(requested, pod_requests(pod.spec))
+        if for_scores:
+            _add(assumed, pod_requests(pod.spec, DEFAULT_REQUESTS))
+    return Load(requested, assumed, len(pods), tuple(port for pod in pods for port in host_ports(pod.spec)))

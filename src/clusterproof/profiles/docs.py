@@ -1,0 +1,64 @@
+"""The pages and files that are generated from profiles; ``make generate`` writes them, a test finds drift."""
+
+from __future__ import annotations
+
+from clusterproof.profiles import schema
+from clusterproof.profiles.load import builtin_names, load
+from clusterproof.profiles.model import Profile
+from clusterproof.profiles.text import markdown, paragraphs
+
+
+def generated() -> dict[str, str]:
+    """Content by path below the repository's root."""
+    pages = {f"docs/requirements/{name}.md": page(load(name)) for name in builtin_names()}
+    return pages | {f"src/clusterproof/profiles/{schema.FILE}": schema.text()}
+
+
+def page(profile: Profile) -> str:
+    """A profile's page: its requirements' manuals, its names, and where each passage of its document went."""
+    document = profile.document
+    title = f"[{document.title}]({document.url})" if document.url else document.title
+    lines = [f"# Requirements of the profile `{profile.name}`", ""]
+    lines += [f"<!-- Generated from {profile.name}.yaml by `make generate`; edit that file. -->", ""]
+    lines += [f"{profile.title}. Source: {title}" + (f", {document.version}." if document.version else "."), ""]
+    lines += [*paragraphs(profile.description), ""]
+    lines += ["| requirement | level | what must be so |", "|---|---|---|"]
+    lines += [f"| [{r.id}](#{r.id}) | {r.level.value} | {_cell(r.title)} |" for r in profile.requirements]
+    for requirement in profile.requirements:
+        lines += ["", markdown(profile, requirement).rstrip()]
+    lines += _names(profile)
+    if profile.passages:
+        lines += ["", "## Where each sentence of the document went", ""]
+        lines += ["| the document says | here it is a | in |", "|---|---|---|"]
+        lines += [
+            f"| {_cell(p.says)} | {p.became.value} | {', '.join(f'`{at}`' for at in p.at) or 'the printed fix'} |"
+            for p in profile.passages
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _names(profile: Profile) -> list[str]:
+    """The tables of what a user can override."""
+    lines: list[str] = []
+    parameters = [
+        (name, item.title, f"`{item.default}`" + (f" of {', '.join(f'`{v}`' for v in item.values)}" if item.values else ""))
+        for name, item in profile.parameters.items()
+    ]
+    workloads = [
+        (name, item.title, "by its pod template" if item.templates or item.template else "must be found")
+        for name, item in profile.workloads.items()
+    ]
+    sets = [(name, item.title, f"{len(item.find)} ways, the first that finds any") for name, item in profile.node_sets.items()]
+    for heading, option, last, rows in (
+        ("Parameters", "--set NAME=VALUE", "default", parameters),
+        ("Node sets", "--nodes NAME=GROUP", "found by", sets),
+        ("Workloads", "--workload NAME=KIND/NAMESPACE/NAME", "when not installed", workloads),
+    ):
+        if rows:
+            lines += ["", f"## {heading}", "", f"Overridden by `{option}`.", "", f"| name | what it is | {last} |", "|---|---|---|"]
+            lines += [f"| `{name}` | {_cell(what)} | {_cell(how)} |" for name, what, how in rows]
+    return lines
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

@@ -1,0 +1,254 @@
+"""One connection between two ends, through every layer: the trace of a cell.
+
+The Service comes first (kube-proxy translates on the client's node, so all
+later layers see the pod's address and container port), then the policies of the
+client, the VPC, and the policies of the server. Ends on one node never cross an
+interface, except branch interfaces in strict mode.
+Sources: reference "5. VPC CNI" rules 5 and 6, "6. Services", "7. NetworkPolicy".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from clusterproof.reach.addresses import NOWHERE, AddressSet
+from clusterproof.reach.networkpolicy import Decision, Direction, Peer, PolicyIndex, ServiceView, dialect_for
+from clusterproof.reach.trace import Hop, Layer, Outcome, Trace, unknown_hop
+from clusterproof.reach.vpc import VpcView
+from clusterproof.reach.vpcpath import ORDER, vpc_hops
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.kubernetes import Labels, Service, ServicePort
+from clusterproof.world.model import Attachment, Interface, Workload
+from clusterproof.world.services import Backend, target_port
+from clusterproof.world.world import World
+
+OTHER_POLICY_GROUPS = ("policy.networking.k8s.io", "networking.k8s.aws", "networkpolicy.networking.k8s.aws")
+"""API groups of policies that are not modelled; an object of one makes policies unknown."""
+
+
+class End(msgspec.Struct, frozen=True):
+    """One end of a connection: a pod of a workload, or a node, on an interface.
+
+    Attributes:
+        interface: what the packets leave or enter through.
+        workload: the pod's; None for the node itself (the host network).
+        text: for people, e.g. ``deploy/dynamo/worker on gpu``.
+    """
+
+    interface: Interface
+    workload: Workload | None = None
+    text: str = ""
+
+    @property
+    def host_network(self) -> bool:
+        """Whether it uses the node's own interface and address."""
+        return self.workload is None or self.workload.spec.host_network
+
+    @property
+    def key(self) -> tuple[object, ...]:
+        """What the layers can read of it."""
+        interface = self.interface
+        owner = self.workload.id if self.workload is not None else ""
+        return (
+            owner,
+            interface.attachment,
+            interface.security_groups,
+            interface.subnet,
+            interface.node_subnet,
+            (interface.node_security_groups),
+        )
+
+
+class Paths:
+    """Answers connections in one world; memoised on what the layers can read of the two ends."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.vpc = VpcView(world.snapshot)
+        plane = world.plane
+        self._policies = PolicyIndex(
+            world.snapshot.objects(kinds.NETWORK_POLICIES),
+            dialect_for(plane.policy_engine, plane.policies),
+            incomplete=world.snapshot.missing(kinds.NETWORK_POLICIES) or _other_policies(world),
+        )
+        self._memo: dict[tuple[object, ...], Trace] = {}
+        self._peers: dict[tuple[object, ...], Peer] = {}
+
+    def connect(
+        self,
+        client: End,
+        server: End,
+        port: int,
+        protocol: str,
+        *,
+        via: Backend | None = None,
+        same_node: bool = False,
+    ) -> Trace:
+        """All hops from the client to the server's pod.
+
+        Args:
+            client: who connects.
+            server: who listens.
+            port: the Service's port with ``via``, else the pod's own.
+            protocol: TCP, UDP or SCTP.
+            via: the Service through which the client connects.
+            same_node: the two are on one node.
+        """
+        service = via.service.metadata if via is not None else None
+        token = (
+            client.key,
+            server.key,
+            port,
+            protocol,
+            (service.namespace, service.name) if service is not None else None,
+            same_node,
+        )
+        found = self._memo.get(token)
+        if found is None:
+            found = self._memo[token] = self._trace(client, server, port, protocol, via, same_node=same_node)
+        return found
+
+    def _trace(
+        self, client: End, server: End, port: int, protocol: str, via: Backend | None, *, same_node: bool
+    ) -> Trace:
+        hops: list[Hop] = []
+        number = port
+        if via is not None:
+            hop, translated = service_hop(via, server.workload, same_node=same_node)
+            hops.append(hop)
+            if translated is None:
+                return Trace(tuple(hops))
+            number = translated
+        plane = self.world.plane
+        if plane.modelled is not None and not (client.host_network and server.host_network):
+            return Trace((*hops, unknown_hop(Layer.DATA_PLANE, plane.name, plane.modelled)))
+        here, there = self._peer(client), self._peer(server)
+        view = _service_view(self.world, via) if via is not None else None
+        body: list[Hop] = []
+        own_node = same_node and (client.workload is None or client.host_network)
+        body += self._policy("egress", here, there, number, protocol, view, own_node=False)
+        if same_node and not _crosses(client, server):
+            body.append(Hop(Layer.NODE, Outcome.WORKS, "one node", "both are on one node: no interface is crossed"))
+        else:
+            body += vpc_hops(self.vpc, plane, client.interface, server.interface, number, protocol, self.world.family)
+        body += self._policy("ingress", there, here, number, protocol, None, own_node=own_node)
+        body.sort(key=lambda hop: ORDER[hop.layer])
+        return Trace((*hops, *body))
+
+    def _policy(
+        self,
+        direction: Direction,
+        subject: Peer,
+        other: Peer,
+        port: int,
+        protocol: str,
+        view: ServiceView | None,
+        *,
+        own_node: bool,
+    ) -> list[Hop]:
+        if subject.namespace is None:
+            return []
+        decision = self._policies.decide(
+            direction, subject, other, port, protocol, via_service=view, same_node_host=own_node
+        )
+        layer = Layer.POLICY_EGRESS if direction == "egress" else Layer.POLICY_INGRESS
+        return [_policy_hop(layer, decision)]
+
+    def _peer(self, end: End) -> Peer:
+        found = self._peers.get(end.key)
+        if found is None:
+            found = self._peers[end.key] = self._new_peer(end)
+        return found
+
+    def _new_peer(self, end: End) -> Peer:
+        addresses = self._addresses(end.interface)
+        workload = end.workload
+        if workload is None:
+            return Peer(addresses=addresses, host_network=True, name=end.text)
+        labels: Labels | Unknown = self.world.namespaces.get(workload.namespace, {})
+        if workload.namespace not in self.world.namespaces:
+            labels = self.world.snapshot.missing(kinds.NAMESPACES) or {}
+        return Peer(
+            namespace=workload.namespace,
+            namespace_labels=labels,
+            labels=workload.labels,
+            ports=tuple(port for container in workload.spec.containers for port in container.ports),
+            addresses=addresses,
+            host_network=workload.spec.host_network,
+            owned=workload.kind != "Pod",
+            name=workload.id,
+        )
+
+    def _addresses(self, interface: Interface) -> AddressSet:
+        if isinstance(interface.subnet, Unknown):
+            return NOWHERE
+        side = self.vpc.side((), interface.subnet, self.world.family)
+        return NOWHERE if isinstance(side.addresses, Unknown) else side.addresses
+
+
+def service_hop(via: Backend, workload: Workload | None, *, same_node: bool) -> tuple[Hop, int | None]:
+    """What kube-proxy does with a Service port, and the container port behind it; None where nothing is reached."""
+    service, port = via.service, via.port
+    name = f"{service.metadata.namespace}/{service.metadata.name}"
+    spec = service.spec
+    at = f"Service {name}"
+    address = spec.cluster_ip or name
+    if spec.type == "ExternalName":
+        unknown = Unknown(Cause.NOT_MODELLED, f"Service {name} is an external name ({spec.external_name})")
+        return unknown_hop(Layer.SERVICE, at, unknown), None
+    number = target_port(port, workload) if workload is not None else via.address_port
+    if number is None:
+        text = f"targetPort {port.target_port!r} is a name that no container of {workload.id if workload else name} has"
+        return Hop(Layer.SERVICE, Outcome.BLOCKED, at, text, (via.ref,)), None
+    if spec.internal_traffic_policy == "Local" and not same_node:
+        text = "internalTrafficPolicy Local: a node without an endpoint of its own drops the connection"
+        return Hop(Layer.SERVICE, Outcome.BLOCKED, at, text, (via.ref,)), None
+    ready = "" if via.ready is None else f", {via.ready} ready now"
+    if spec.cluster_ip == "None":
+        # A headless name leads to the pods themselves; nothing translates the port.
+        text = f"headless: the name leads to the pods, port {port.port}{ready}"
+        return Hop(Layer.SERVICE, Outcome.WORKS, at, text, (via.ref,)), port.port
+    text = f"{address}:{port.port} -> port {number} of {workload.id if workload else 'its endpoints'}{ready}"
+    return Hop(Layer.SERVICE, Outcome.WORKS, at, text, (via.ref,)), number
+
+
+def _service_view(world: World, via: Backend) -> ServiceView:
+    service: Service = via.service
+    ports: tuple[ServicePort, ...] = service.spec.ports
+    return ServiceView(
+        namespace=service.metadata.namespace,
+        name=service.metadata.name,
+        port=via.port.port,
+        namespace_labels=world.namespaces.get(service.metadata.namespace, {}),
+        selector=service.spec.selector,
+        cluster_ip=service.spec.cluster_ip,
+        ports=ports,
+    )
+
+
+def _crosses(client: End, server: End) -> bool:
+    """Whether one-node traffic leaves the node all the same: branch interfaces in strict mode do."""
+    return Attachment.BRANCH_STRICT in (client.interface.attachment, server.interface.attachment)
+
+
+def _policy_hop(layer: Layer, decision: Decision) -> Hop:
+    outcome = decision.outcome
+    at = decision.refs[0].key if decision.refs else "NetworkPolicy"
+    if isinstance(outcome, Unknown):
+        return Hop(layer, Outcome.UNKNOWN, at, decision.text, decision.refs, outcome)
+    word = {"allowed": Outcome.WORKS, "refused": Outcome.BLOCKED, "varies": Outcome.VARIES}[outcome]
+    return Hop(layer, word, at, decision.text, decision.refs)
+
+
+def _other_policies(world: World) -> Unknown | None:
+    """Policies of other kinds than NetworkPolicy are not decided yet: one of them makes the answer unknown."""
+    tables: dict[str, Any] = world.snapshot.tables
+    for name in sorted(tables):
+        if name.startswith("other/") and len(tables[name]):
+            group = name.split("/")[1]
+            if group in OTHER_POLICY_GROUPS:
+                return Unknown(Cause.NOT_MODELLED, f"{name.removeprefix('other/')} objects exist and are not modelled")
+    return None

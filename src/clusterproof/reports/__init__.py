@@ -1,0 +1,52 @@
+"""Findings to text: terminal, Markdown, JSON. Nothing here asks the world.
+
+Formats are imported when they are first used, so that a command pays only for
+the one it prints.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clusterproof.checks.finding import Report
+
+FORMATS = ("table", "json", "markdown")
+"""What :func:`render` can make."""
+
+
+def render(
+    report: Report,
+    format: str = "table",  # noqa: A002 - the option's name
+    *,
+    width: int = 80,
+    colour: bool = False,
+    verbose: bool = False,
+    arguments: str = "SRC",
+) -> str:
+    """A report as text that ends in a newline.
+
+    Args:
+        report: what ``check`` found.
+        format: one of :data:`FORMATS`.
+        width: columns to lay a table out for; the other formats do not wrap.
+        colour: add colour to a table; nothing is said by colour alone.
+        verbose: open every finding, also those that pass, and show all evidence.
+        arguments: how the user named the input, for the commands that the report proposes.
+
+    Raises:
+        ValueError: no such format.
+    """
+    if format == "table":
+        from clusterproof.reports import terminal
+
+        return terminal.render(report, width=width, colour=colour, verbose=verbose, arguments=arguments)
+    if format == "json":
+        from clusterproof.reports import encoding
+
+        return encoding.render(report)
+    if format == "markdown":
+        from clusterproof.reports import markdown
+
+        return markdown.render(report, verbose=verbose, arguments=arguments)
+    raise ValueError(f"no format {format!r}; there are {', '.join(FORMATS)}")

@@ -1,0 +1,139 @@
+"""Matrices and paths for the terminal: who reaches whom, and where a packet stops."""
+
+from __future__ import annotations
+
+from clusterproof.checks.finding import Matrix, MatrixCell, Odds
+from clusterproof.reach.trace import Hop, Outcome
+from clusterproof.reports import words
+from clusterproof.reports.text import Paint, columns, hang, pad, width_of
+from clusterproof.snapshot.fields import Ref
+
+
+def painter(outcome: Outcome, paint: Paint, text: str) -> str:
+    """The text in the outcome's colour."""
+    return {
+        Outcome.WORKS: paint.good,
+        Outcome.BLOCKED: paint.bad,
+        Outcome.VARIES: paint.warn,
+        Outcome.UNKNOWN: paint.unsure,
+    }[outcome](text)
+
+
+_PROSE = 110
+
+
+def matrix(grid: Matrix, odds: Odds | None, width: int, paint: Paint, shown: list[MatrixCell]) -> list[str]:
+    """Client groups × server groups; as a list where the table would be too wide.
+
+    Below it, why each pair does not work, except for those whose whole path follows (``shown``).
+    """
+    prose = min(width, _PROSE)
+    lines = hang("  ", f"{grid.client} to {grid.server}, {grid.port}", prose, indent=4)
+    rows = _table(grid, odds)
+    sizes = columns(rows)
+    if rows and 2 + sum(sizes) <= width:
+        lines += [_painted(row, sizes, grid, paint, head=i == 0, at=i - 1) for i, row in enumerate(rows)]
+    else:
+        lines += _list(grid, odds, width, paint)
+    told = [cell.hop for cell in shown]
+    for which, hop in words.refusals(grid):
+        if hop in told:
+            continue
+        lines += hang(f"  {which}: ", words.refusal(hop), prose, indent=4)
+    for text in (words.colocated(grid), words.odds_sentence(odds) if odds else ""):
+        if text:
+            lines += hang("  ", text, prose)
+    return lines
+
+
+def _table(grid: Matrix, odds: Odds | None) -> list[list[str]]:
+    if not grid.clients or not grid.servers:
+        return []
+    chances = odds is not None and odds.unknown is None and bool(odds.rows)
+    rows = [
+        [
+            "from \\ to",
+            *(f"{side.group}, {words.nodes(side)}" for side in grid.servers),
+            *(("lands here / again", "next run fails") if chances else ()),
+        ]
+    ]
+    found = {(cell.client, cell.server): cell for cell in grid.cells}
+    for side in grid.clients:
+        cells = (found.get((side.group, server.group)) for server in grid.servers)
+        row = [f"{side.group}, {words.nodes(side)}", *(words.cell(cell) if cell else "-" for cell in cells)]
+        if chances:
+            chance = words.row_odds(odds, side.group)
+            row += (
+                [f"{words.percent(chance.first)} / {words.percent(chance.repeats)}", words.percent(chance.fails_cached)]
+                if chance
+                else ["not counted", "-"]
+            )
+        rows.append(row)
+    return rows
+
+
+def _painted(row: list[str], sizes: list[int], grid: Matrix, paint: Paint, *, head: bool, at: int) -> str:
+    texts = [pad(text, size) for text, size in zip(row, sizes, strict=True)]
+    if head:
+        return ("  " + paint.dim("".join(texts).rstrip())).rstrip()
+    found = {(cell.client, cell.server): cell for cell in grid.cells}
+    client = grid.clients[at].group
+    for i, server in enumerate(grid.servers, start=1):
+        cell = found.get((client, server.group))
+        if cell is not None:
+            bare = texts[i].rstrip()
+            texts[i] = painter(cell.outcome, paint, bare) + texts[i][len(bare) :]
+    return ("  " + "".join(texts)).rstrip()
+
+
+def _list(grid: Matrix, odds: Odds | None, width: int, paint: Paint) -> list[str]:
+    """One line per pair: for terminals too narrow, or matrices too wide, for a table."""
+    lines: list[str] = []
+    servers = {side.group: side for side in grid.servers}
+    names = max((width_of(f"{s.group}, {words.nodes(s)}") for s in grid.servers), default=0)
+    for side in grid.clients:
+        chance = words.row_odds(odds, side.group)
+        text = f"from {side.group}, {words.nodes(side)}"
+        if chance is not None:
+            text += f": a first run lands here {words.percent(chance.first)}, again {words.percent(chance.repeats)}"
+            text += f"; the next run then fails {words.percent(chance.fails_cached)}"
+        lines += hang("  ", text, width, indent=4)
+        for cell in grid.cells:
+            if cell.client == side.group and cell.server in servers:
+                server = servers[cell.server]
+                prefix = f"    to {pad(f'{server.group}, {words.nodes(server)}', names)}  "
+                lines.append(prefix + painter(cell.outcome, paint, words.cell(cell)))
+    return lines
+
+
+def path(cell: MatrixCell, grid: Matrix, width: int, paint: Paint, verbose: bool) -> list[str]:
+    """The whole way of one cell as numbered hops, each with its rule and evidence."""
+    head = f"{cell.client} to {cell.server}, {grid.port}"
+    places = " to ".join(place for place in (cell.client_place, cell.server_place) if place)
+    lines = hang("  ", f"{head}: {places}" if places else head, width, shown="  ", indent=4)
+    return lines + hops(cell.path, width, paint, verbose)
+
+
+def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool) -> list[str]:
+    """Numbered hops: what was decided, by whom, by which rule, and where that was read."""
+    lines: list[str] = []
+    decisions = words.decided(way)
+    size = max((len(word) for word in decisions), default=0) + 2
+    for number, (hop, word) in enumerate(zip(way, decisions, strict=True), start=1):
+        prefix = f"  {number:>3}  {pad(word, size)}"
+        shown = f"  {number:>3}  {painter(hop.outcome, paint, word)}{' ' * (size - len(word))}"
+        margin = " " * width_of(prefix)
+        lines += hang(prefix, words.told(hop), width, shown=shown)
+        for ref in _telling(hop, verbose):
+            evidence = words.evidence(ref, whole=verbose)
+            lines += hang(f"{margin}read in ", evidence, width, shown=f"{margin}{paint.dim('read in')} ")
+        if hop.unknown is not None and hop.unknown.remedy:
+            lines += hang(f"{margin}to know it: ", hop.unknown.remedy, width)
+    return lines
+
+
+def _telling(hop: Hop, verbose: bool) -> tuple[Ref, ...]:
+    """The evidence that the hop's own words do not name already; all of it when verbose."""
+    if verbose:
+        return hop.refs
+    return tuple(ref for ref in hop.refs[:1] if ref.key not in f"{hop.at} {hop.text}")

@@ -1,0 +1,169 @@
+"""A report for the terminal: the answer first, then where, then why, then what to do."""
+
+from __future__ import annotations
+
+from clusterproof.checks.finding import Finding, Fix, Report
+from clusterproof.profiles.model import Level
+from clusterproof.reports import paths, words
+from clusterproof.reports.text import Paint, cleaned, columns, command_lines, hang, pad, sentence
+from clusterproof.verdict.algebra import Verdict
+
+_PROSE = 110
+"""Sentences are no wider than this however wide the terminal is: longer lines are hard to read."""
+_LINES = 160
+"""The same for one-line entries."""
+
+
+def render(report: Report, *, width: int, colour: bool, verbose: bool, arguments: str) -> str:
+    """The report as plain text of at most ``width`` columns (only ids and commands may be wider)."""
+    return _Terminal(cleaned(report, Report), width, colour, verbose, arguments).text()
+
+
+class _Terminal:
+    def __init__(self, report: Report, width: int, colour: bool, verbose: bool, arguments: str) -> None:
+        self.report = report
+        self.width = max(width - 1, 40)  # a full line makes some terminals add an empty one
+        self.prose = min(self.width, _PROSE)
+        self.paint = Paint(colour)
+        self.verbose = verbose
+        self.arguments = arguments
+
+    def text(self) -> str:
+        lines = [*self._head(), "", *self._list(), ""]
+        for finding in words.worst_first(self.report.findings):
+            if self.verbose or finding.verdict.failing or finding.verdict is Verdict.UNKNOWN:
+                lines += [*self._opened(finding), ""]
+        if self.verbose:
+            lines += [*self._groups(), ""]
+        lines += self._close()
+        return "\n".join(line.rstrip() for line in lines) + "\n"
+
+    def _head(self) -> list[str]:
+        lines: list[str] = []
+        for line in words.head(self.report):
+            name, _, facts = line.partition("  ")
+            lines += hang(f"{name}  ", facts, self.width, shown=f"{self.paint.bold(name)}  ", indent=2)
+        for label, text in (("with  ", words.parameters(self.report)), ("node sets  ", words.sets(self.report))):
+            if text:
+                lines += hang(f"  {label}", text, self.width, indent=4)
+        return lines
+
+    def _verdict(self, verdict: Verdict, text: str) -> str:
+        paint = {
+            Verdict.FAIL: self.paint.bad,
+            Verdict.DEPENDS: self.paint.warn,
+            Verdict.UNKNOWN: self.paint.unsure,
+            Verdict.PASS: self.paint.good,
+            Verdict.NOT_APPLICABLE: self.paint.dim,
+        }[verdict]
+        return paint(text)
+
+    def _list(self) -> list[str]:
+        findings = words.worst_first(self.report.findings)
+        names = columns([[f.name, ""] for f in findings])[0] if findings else 0
+        narrow = names + 11 + 34 > self.width  # long ids: the summary goes below
+        lines: list[str] = []
+        for finding in findings:
+            word = pad(words.VERDICT[finding.verdict], 9)
+            level = "" if finding.level is Level.MUST else f" ({finding.level.value})"
+            prefix = f"  {word}{pad(finding.name, names)}"
+            shown = f"  {self._verdict(finding.verdict, word)}{pad(finding.name, names)}"
+            if narrow:
+                lines.append(shown.rstrip())
+                lines += hang(" " * 11, words.summary(finding) + level, min(self.width, _LINES))
+            else:
+                lines += hang(prefix, words.summary(finding) + level, min(self.width, _LINES), shown=shown)
+        return lines
+
+    def _opened(self, finding: Finding) -> list[str]:
+        word = words.VERDICT[finding.verdict]
+        lines = [f"{self._verdict(finding.verdict, word)}  {self.paint.bold(finding.name)}  {finding.level.value}"]
+        lines += hang("  ", sentence(finding.title), self.prose)
+        source = ", ".join(part for part in (finding.source.document, finding.source.section) if part)
+        lines += hang("  ", source, self.prose, shown="  ")
+        label, cause = words.cause(finding)
+        if cause:
+            lines += hang(f"  {label}  ", cause, self.prose)
+        if finding.matrix is not None:
+            shown = words.shown_paths(finding.matrix, every=self.verbose)
+            lines += ["", *paths.matrix(finding.matrix, finding.odds, self.width, self.paint, shown)]
+            for cell in shown:
+                lines += ["", *paths.path(cell, finding.matrix, min(self.width, _LINES), self.paint, self.verbose)]
+        lines += self._unknowns(finding)
+        lines += self._facts(finding)
+        if finding.fix is not None:
+            lines += ["", *self._fix(finding.fix)]
+        return lines
+
+    def _unknowns(self, finding: Finding) -> list[str]:
+        lines: list[str] = []
+        for unknown in finding.unknowns:
+            detail, remedy = words.unknown_lines(unknown)
+            lines += hang("  not known   ", detail, self.prose)
+            if remedy:
+                lines += hang("  to know it  ", remedy, self.prose)
+        return ["", *lines] if lines and finding.matrix else lines
+
+    def _facts(self, finding: Finding) -> list[str]:
+        lines: list[str] = []
+        if self.verbose or finding.matrix is None:
+            for ref in finding.evidence:
+                lines += hang("  evidence  ", words.evidence(ref, whole=self.verbose), self.prose)
+        for note in finding.notes:
+            lines += hang("  note  ", sentence(note), self.prose)
+        if self.verbose or finding.verdict.failing:
+            for symptom in finding.symptoms:
+                lines += hang("  seen in logs as  ", symptom, self.prose)
+        return ["", *lines] if lines and finding.matrix else lines
+
+    def _fix(self, fix: Fix) -> list[str]:
+        lines = [f"  {self.paint.bold(words.fix_heading(fix))}"] if fix.changes else ["  Advice"]
+        for change in fix.changes:
+            owner = f" ({change.owner} manages {change.object.key}: change it there)" if change.owner else ""
+            lines += hang("    change  ", change.text + owner, self.prose)
+        for opening in words.openings(fix):
+            lines += hang("    opens   ", opening, self.prose)
+        if fix.proven and not fix.opens:
+            lines.append("    opens   nothing else")
+        for quota in fix.quota:
+            lines += hang("    quota   ", sentence(quota), self.prose)
+        for advice in fix.advice:
+            lines += hang("    advice  ", sentence(advice), self.prose)
+        if fix.commands:
+            lines.append("    run")
+            for command in fix.commands:
+                lines += command_lines(command, self.width, 6)
+        return lines
+
+    def _groups(self) -> list[str]:
+        groups = self.report.cluster.groups
+        lines = [self.paint.bold("Node groups")]
+        for group in groups:
+            grows = ", can grow" if group.can_grow else ""
+            count = f"{group.nodes} node{'' if group.nodes == 1 else 's'}"
+            lines += hang("  ", f"{group.name}: {group.kind}, {count}{grows}", self.prose, indent=4)
+            if group.security_groups:
+                lines += hang("    security groups  ", ", ".join(group.security_groups), self.prose)
+            if group.sets:
+                because = f" ({'; '.join(group.evidence)})" if group.evidence else ""
+                lines += hang("    in  ", ", ".join(group.sets) + because, self.prose)
+        if self.report.cluster.data_plane:
+            lines += hang("  data plane: ", self.report.cluster.data_plane, self.prose)
+        lines += hang("  ", "Another set: --nodes SET=GROUP. Another workload: --workload NAME=KIND/NAMESPACE/NAME.", self.prose)
+        return lines
+
+    def _close(self) -> list[str]:
+        report = self.report
+        lines = hang("", words.closing(report), self.prose, shown="")
+        lines[0] = self.paint.bold(lines[0])
+        plan = words.plan_sentence(report)
+        if plan:
+            lines += hang("", plan, self.prose)
+            if report.plan is not None and report.plan.proven:
+                command = f"clusterproof fix {self.arguments} --profile {report.profile.name} --as aws-cli"
+                lines += command_lines(command, self.width, 2)
+        first = next((f for f in words.worst_first(report.findings) if f.verdict is not Verdict.PASS), None)
+        if first is not None and first.verdict is not Verdict.NOT_APPLICABLE:
+            again = "" if self.verbose else ", or this again with -v"
+            lines += hang("More: ", f"clusterproof explain {first.id}{again}", self.width)
+        return lines

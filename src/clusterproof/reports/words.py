@@ -1,0 +1,307 @@
+"""What a report says, in words that the terminal and Markdown share.
+
+Failing and unknown verdicts are written in capitals, so that the eye finds
+them without colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Odds, Report, RowOdds, Side
+from clusterproof.profiles.model import Level
+from clusterproof.reach.trace import Hop, Outcome
+from clusterproof.reports.text import listing, phrases, plural, sentence
+from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.verdict.algebra import Verdict
+
+VERDICT = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "FAIL",
+    Verdict.DEPENDS: "DEPENDS",
+    Verdict.UNKNOWN: "UNKNOWN",
+    Verdict.NOT_APPLICABLE: "n/a",
+}
+OUTCOME = {
+    Outcome.WORKS: "works",
+    Outcome.BLOCKED: "BLOCKED",
+    Outcome.VARIES: "VARIES",
+    Outcome.UNKNOWN: "UNKNOWN",
+}
+_ORDER = (Verdict.FAIL, Verdict.DEPENDS, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
+_VALUE = 60
+"""A value longer than this is shown only when all evidence is asked for."""
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Failing, then unknown, then the rest; binding ones first; otherwise as the profile has them."""
+    return sorted(findings, key=lambda f: (_ORDER.index(f.verdict), list(Level).index(f.level)))
+
+
+def percent(share: float | None) -> str:
+    """A probability in whole percent; what is possible is never 0 %, what is not certain never 100 %."""
+    if share is None:
+        return "?"
+    if 0 < share < 0.005:
+        return "<1 %"
+    if 0.995 < share < 1:
+        return ">99 %"
+    return f"{share * 100:.0f} %"
+
+
+def nodes(side: Side) -> str:
+    """How many nodes stand behind a row or column, today and tomorrow."""
+    if side.future and not side.nodes:
+        return "0 nodes yet"
+    return plural(side.nodes, "node") + (" or more" if side.future else "")
+
+
+def hop_number(cell: MatrixCell) -> int:
+    """The place of the cell's deciding hop in its path, from 1; 0 when the path does not hold it."""
+    return cell.path.index(cell.hop) + 1 if cell.hop is not None and cell.hop in cell.path else 0
+
+
+def cell(entry: MatrixCell) -> str:
+    """A matrix cell in a few words: ``BLOCKED at hop 4``."""
+    text = OUTCOME[entry.outcome]
+    if entry.outcome is Outcome.VARIES and 0 < entry.blocked < entry.cells:
+        text += f", {entry.blocked} of {entry.cells}"
+    number = hop_number(entry)
+    return f"{text} at hop {number}" if number and entry.outcome is not Outcome.WORKS else text
+
+
+def told(hop: Hop) -> str:
+    """A hop in one clause: who judged, and by which rule; the judge is named once."""
+    who = hop.layer.value
+    if hop.at and not hop.text.startswith(hop.at):
+        who = hop.at if hop.at.lower().startswith(who) else f"{who}, {hop.at}"
+    return f"{who}: {hop.text}" if hop.text else who
+
+
+def decided(hops: tuple[Hop, ...]) -> list[str]:
+    """What each hop decided, in words; a packet never gets past a refusal, so what follows is what it would meet."""
+    words: list[str] = []
+    stopped = False
+    for hop in hops:
+        if hop.outcome is Outcome.WORKS:
+            words.append("would allow" if stopped else "allowed")
+        elif hop.outcome is Outcome.BLOCKED:
+            words.append("WOULD REFUSE" if stopped else "REFUSED")
+            stopped = True
+        else:
+            words.append(OUTCOME[hop.outcome])
+    return words
+
+
+def evidence(ref: Ref, *, whole: bool = False) -> str:
+    """Where something was read: ``security-groups sg-0a1, IpPermissions = []``."""
+    text = f"{ref.kind} {ref.key}"
+    if ref.field:
+        text += f", {ref.field}"
+    if ref.value and (whole or len(ref.value) <= _VALUE):
+        text += f" = {ref.value}" if ref.field else f": {ref.value}"
+    return text
+
+
+def unknown_lines(unknown: Unknown) -> tuple[str, str]:
+    """What is not known, and what makes it known (empty when nothing does)."""
+    cause = unknown.cause.value
+    said = cause.replace("-", " ") in unknown.detail or cause in unknown.detail
+    return unknown.detail if said else f"{unknown.detail} ({cause})", unknown.remedy
+
+
+def odds_sentence(odds: Odds) -> str:
+    """The odds in one or two sentences, first run first."""
+    if odds.unknown is not None:
+        detail, remedy = unknown_lines(odds.unknown)
+        return sentence(f"odds not known: {detail}") + (f" To know it: {remedy}" if remedy else "")
+    if odds.fails_first is None:
+        return ""
+    text = f"A first run fails in {percent(odds.fails_first)} of cases"
+    if odds.fails_cached is not None:
+        text += f", a later run (image cached) in {percent(odds.fails_cached)}"
+    return f"{text}. {sentence(odds.basis)}".strip()
+
+
+def summary(finding: Finding) -> str:
+    """The requirement's one line: what was found, and the odds where a run may fail by chance."""
+    odds = finding.odds
+    if odds is None or odds.fails_first is None or not finding.verdict.failing or odds.fails_first in (0, 1):
+        return finding.summary
+    later = f", {percent(odds.fails_cached)} of later ones" if odds.fails_cached is not None else ""
+    return f"{finding.summary}; {percent(odds.fails_first)} of first runs fail{later}"
+
+
+def cause(finding: Finding) -> tuple[str, str]:
+    """A label and whose choice it is, or what is not known; empty where the unknowns below say it already."""
+    if not finding.cause or any(finding.cause in unknown.detail for unknown in finding.unknowns):
+        return "", ""
+    labels = {Verdict.DEPENDS: "Depends on", Verdict.UNKNOWN: "Open"}
+    return labels.get(finding.verdict, "Why"), sentence(finding.cause)
+
+
+def row_odds(odds: Odds | None, group: str) -> RowOdds | None:
+    """The odds of one client group, or None."""
+    return next((row for row in odds.rows if row.group == group), None) if odds else None
+
+
+def refusals(matrix: Matrix) -> list[tuple[str, Hop]]:
+    """The first hop that stops each pair of groups, pairs with the same hop together: ``("gpu to system", hop)``."""
+    found: list[tuple[Hop, list[MatrixCell]]] = []
+    for entry in matrix.cells:
+        if entry.hop is None:
+            continue
+        for hop, entries in found:
+            if hop == entry.hop:
+                entries.append(entry)
+                break
+        else:
+            found.append((entry.hop, [entry]))
+    return [(pairs(entries), hop) for hop, entries in found]
+
+
+def refusal(hop: Hop) -> str:
+    """One hop as a clause: who stops it, and why."""
+    if hop.at and hop.text.startswith(hop.at):
+        return hop.text
+    does = {Outcome.BLOCKED: "refuses", Outcome.VARIES: "refuses sometimes", Outcome.UNKNOWN: "is not known"}
+    at = hop.at or hop.layer.value
+    return f"{at} {does.get(hop.outcome, 'allows')}: {hop.text}"
+
+
+def pairs(entries: list[MatrixCell]) -> str:
+    """``a and b to c``; pairs that do not form a rectangle are listed one by one."""
+    clients = list(dict.fromkeys(entry.client for entry in entries))
+    servers = list(dict.fromkeys(entry.server for entry in entries))
+    if len(clients) * len(servers) == len(entries):
+        return f"{listing(clients)} to {listing(servers)}"
+    return listing(f"{entry.client} to {entry.server}" for entry in entries)
+
+
+def shown_paths(matrix: Matrix, *, every: bool) -> list[MatrixCell]:
+    """The cells whose whole path is worth showing: the worst, from nodes that exist; with ``every``, each distinct path."""
+    order = (Outcome.BLOCKED, Outcome.VARIES, Outcome.UNKNOWN, Outcome.WORKS)
+    counted = {side.group: side.nodes for side in matrix.clients}
+    cells = sorted(
+        (c for c in matrix.cells if c.path), key=lambda c: (order.index(c.outcome), not counted.get(c.client, 0))
+    )
+    if not every:
+        return cells[:1]
+    seen: list[tuple[Hop, ...]] = []
+    result = []
+    for entry in cells:
+        if entry.path not in seen:
+            seen.append(entry.path)
+            result.append(entry)
+    return result
+
+
+def colocated(matrix: Matrix) -> str:
+    """What happens on a shared node, where that differs from what was counted; else empty."""
+    found = dict.fromkeys(c.colocated for c in matrix.cells if c.colocated is not None and c.colocated is not c.outcome)
+    return f"On one and the same node it {listing(_ALONE[o] for o in found)}; that does not count." if found else ""
+
+
+_ALONE = {
+    Outcome.WORKS: "works",
+    Outcome.BLOCKED: "is blocked",
+    Outcome.VARIES: "varies",
+    Outcome.UNKNOWN: "is unknown",
+}
+
+
+def fix_heading(fix: Fix) -> str:
+    """Whether the fix is proven, in words."""
+    return "Fix, proven: with it this passes" if fix.proven else "Advice, not proven"
+
+
+def openings(fix: Fix) -> list[str]:
+    """What newly opens, one line each, what a requirement asked for first."""
+    ordered = sorted(fix.opens, key=lambda o: not o.wanted)
+    return [
+        f"{o.client} to {o.server}, {o.port} ({'asked for' if o.wanted else 'NOT asked for by any requirement'})"
+        for o in ordered
+    ]
+
+
+def closing(report: Report) -> str:
+    """The counts in one sentence, worst first; zeros are left out."""
+    counts = report.counts
+    total = len(report.findings)
+    parts = [
+        f"{number} {word}"
+        for number, word in (
+            (counts.fail, "fail"),
+            (counts.depends, "depends" if counts.depends == 1 else "depend"),
+            (counts.unknown, "unknown"),
+            (counts.passed, "pass"),
+            (counts.not_applicable, "not applicable"),
+        )
+        if number
+    ]
+    return f"{plural(total, 'requirement')}: {', '.join(parts)}." if total else "No requirement was checked."
+
+
+def plan_sentence(report: Report) -> str:
+    """What one change would mend, and what else it opens; empty when there is no plan."""
+    plan = report.plan
+    if plan is None or not plan.changes:
+        return ""
+    failing = report.counts.fail + report.counts.depends
+    rules = plural(len(plan.changes), "change")
+    what = "it passes" if failing == 1 else f"all {failing} pass"
+    if not plan.proven:
+        return f"{rules[0].upper()}{rules[1:]} may mend what fails; that is not proven."
+    extra = sum(1 for o in plan.opens if not o.wanted)
+    side = f"opens {plural(extra, 'pair')} that no requirement asked for" if extra else "opens nothing else"
+    return f"With {rules} {what} (proven; {side}):"
+
+
+def consequence(report: Report) -> str:
+    """What the exit status means here."""
+    level = report.fail_on.value
+    return {
+        0: f"Exit status 0: nothing at {level} or above fails.",
+        1: f"Exit status 1: something at {level} or above fails.",
+        3: f"Exit status 3: nothing fails, but something at {level} or above could not be decided.",
+    }.get(report.exit_status, f"Exit status {report.exit_status}.")
+
+
+def head(report: Report) -> tuple[str, str]:
+    """The cluster's line and the profile's line: name first, facts after two spaces."""
+    cluster, profile = report.cluster, report.profile
+    facts = [
+        f"EKS {cluster.kubernetes_version}" if cluster.kubernetes_version else "",
+        f"account {cluster.account}" if cluster.account else "",
+        cluster.region,
+        plural(len(cluster.groups), "node group"),
+        plural(cluster.nodes, "node"),
+        f"read {moment(cluster.read_at)}" if cluster.read_at else "read at a time the input does not say",
+    ]
+    document = profile.document
+    source = f"{document.title} {document.version}".strip()
+    return (
+        f"{cluster.name or 'cluster (name not in the input)'}  {phrases(fact for fact in facts if fact)}",
+        f"profile {profile.name}  {phrases((source, plural(len(report.findings), 'requirement')))}",
+    )
+
+
+def parameters(report: Report) -> str:
+    """The profile's parameters with their values and where these came from; empty when there are none."""
+    found = report.profile.parameters
+    return phrases(f"{p.name} = {p.value} ({p.origin})" for p in found)
+
+
+def moment(stamp: str) -> str:
+    """``2026-05-15T10:02:00Z`` as ``2026-05-15 10:02 UTC``; anything else as it stands."""
+    date, separator, time = stamp.partition("T")
+    return f"{date} {time[:5]} UTC" if separator and time.endswith(("Z", "+00:00")) else stamp
+
+
+def sets(report: Report) -> str:
+    """Named sets of node groups and their members: ``gpu = a100, system = system``; empty when there are none."""
+    found: dict[str, list[str]] = {}
+    for group in report.cluster.groups:
+        for name in group.sets:
+            found.setdefault(name, []).append(group.name)
+    return phrases(f"{name} = {' + '.join(members)}" for name, members in sorted(found.items()))

@@ -1,0 +1,91 @@
+"""EKS clusters and managed node groups."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import field
+
+from clusterproof.snapshot.aws.base import Eks
+
+
+class VpcConfig(Eks, frozen=True):
+    vpc_id: str = ""
+    subnet_ids: tuple[str, ...] = ()
+    security_group_ids: tuple[str, ...] = ()
+    cluster_security_group_id: str = ""
+
+
+class NetworkConfig(Eks, frozen=True):
+    service_ipv4_cidr: str = field(default="", name="serviceIpv4Cidr")
+    service_ipv6_cidr: str = field(default="", name="serviceIpv6Cidr")
+    ip_family: str = "ipv4"
+
+
+class ComputeConfig(Eks, frozen=True):
+    enabled: bool = False
+    node_pools: tuple[str, ...] = ()
+
+
+class Cluster(Eks, frozen=True):
+    name: str
+    arn: str = ""
+    version: str = ""
+    endpoint: str = ""
+    status: str = ""
+    resources_vpc_config: VpcConfig = field(default_factory=VpcConfig)
+    kubernetes_network_config: NetworkConfig = field(default_factory=NetworkConfig)
+    compute_config: ComputeConfig = field(default_factory=ComputeConfig)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class NodegroupTaint(Eks, frozen=True):
+    """``effect`` as EKS writes it: NO_SCHEDULE, NO_EXECUTE, PREFER_NO_SCHEDULE."""
+
+    key: str = ""
+    value: str = ""
+    effect: str = ""
+
+
+class NodegroupScaling(Eks, frozen=True):
+    min_size: int = 0
+    max_size: int = 0
+    desired_size: int = 0
+
+
+class NodegroupLaunchTemplate(Eks, frozen=True):
+    id: str = ""
+    name: str = ""
+    version: str = ""
+
+
+class NodegroupAsg(Eks, frozen=True):
+    name: str = ""
+
+
+class NodegroupResources(Eks, frozen=True):
+    auto_scaling_groups: tuple[NodegroupAsg, ...] = ()
+    remote_access_security_group: str = ""
+
+
+class Nodegroup(Eks, frozen=True):
+    nodegroup_name: str
+    cluster_name: str = ""
+    nodegroup_arn: str = ""
+    version: str = ""
+    status: str = ""
+    capacity_type: str = "ON_DEMAND"
+    ami_type: str = ""
+    instance_types: tuple[str, ...] = ()
+    subnets: tuple[str, ...] = ()
+    labels: dict[str, str] = field(default_factory=dict)
+    taints: tuple[NodegroupTaint, ...] = ()
+    scaling_config: NodegroupScaling = field(default_factory=NodegroupScaling)
+    launch_template: NodegroupLaunchTemplate | None = None
+    resources: NodegroupResources = field(default_factory=NodegroupResources)
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class NodegroupName(msgspec.Struct, frozen=True, gc=False):
+    """One name from list-nodegroups (or from the ASG tag ``eks:nodegroup-name``)."""
+
+    name: str

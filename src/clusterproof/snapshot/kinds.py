@@ -1,0 +1,244 @@
+"""The registry of kinds: everything a snapshot can hold, declared once.
+
+A kind says how its objects are typed and keyed, which command prints them and
+which permission that needs; "unknown" verdicts quote the last two. Objects of
+Kubernetes kinds that are not listed here are kept too (``other/<group>/<Kind>``),
+untyped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from clusterproof.snapshot import aws
+from clusterproof.snapshot import kubernetes as k8s
+
+T = TypeVar("T")
+
+
+class Kind(Generic[T]):
+    """One kind of object.
+
+    Attributes:
+        name: the plural that kubectl or the AWS CLI uses; also the file name inside a snapshot.
+        type: the msgspec struct that decodes one object.
+        key: gives an object's key from the typed object: ``ns/name``, ``name`` or an AWS id.
+        origin: ``kubernetes`` or ``aws``.
+        wire: Kubernetes: the ``kind`` on the wire; AWS: the member that holds the list.
+        group: Kubernetes: the API group (``""`` is core); AWS: the service.
+        command: what prints the objects, to be quoted to a user.
+        permission: RBAC ``verb resource.group`` or IAM action.
+        namespaced: Kubernetes only: whether a namespaced permission can limit it.
+    """
+
+    __slots__ = ("command", "group", "key", "name", "namespaced", "origin", "permission", "type", "wire")
+
+    def __init__(
+        self,
+        name: str,
+        type_: type[T],
+        *,
+        key: Callable[[T], str],
+        origin: str,
+        wire: str,
+        group: str,
+        command: str,
+        permission: str,
+        namespaced: bool = False,
+    ) -> None:
+        self.name = name
+        self.type = type_
+        self.key = key
+        self.origin = origin
+        self.wire = wire
+        self.group = group
+        self.command = command
+        self.permission = permission
+        self.namespaced = namespaced
+
+    def __repr__(self) -> str:
+        return f"Kind({self.name})"
+
+
+def _named(obj: Any) -> str:
+    return str(obj.metadata.name)
+
+
+def _namespaced(obj: Any) -> str:
+    return f"{obj.metadata.namespace}/{obj.metadata.name}"
+
+
+def _k8s(name: str, type_: type[T], wire: str, group: str = "", *, namespaced: bool = True) -> Kind[T]:
+    resource = f"{name}.{group}" if group else name
+    scope = " -A" if namespaced else ""
+    return Kind(
+        name,
+        type_,
+        key=_namespaced if namespaced else _named,
+        origin="kubernetes",
+        wire=wire,
+        group=group,
+        command=f"kubectl get {resource}{scope} -o json",
+        permission=f"list {resource}",
+        namespaced=namespaced,
+    )
+
+
+def _aws(
+    name: str, type_: type[T], wire: str, service: str, call: str, action: str, key: Callable[[T], str]
+) -> Kind[T]:
+    return Kind(
+        name,
+        type_,
+        key=key,
+        origin="aws",
+        wire=wire,
+        group=service,
+        command=f"aws {service} {call} --output json",
+        permission=action,
+    )
+
+
+NODES = _k8s("nodes", k8s.Node, "Node", namespaced=False)
+PODS = _k8s("pods", k8s.Pod, "Pod")
+NAMESPACES = _k8s("namespaces", k8s.Namespace, "Namespace", namespaced=False)
+SERVICES = _k8s("services", k8s.Service, "Service")
+ENDPOINTS = _k8s("endpoints", k8s.Endpoints, "Endpoints")
+ENDPOINT_SLICES = _k8s("endpointslices", k8s.EndpointSlice, "EndpointSlice", "discovery.k8s.io")
+DEPLOYMENTS = _k8s("deployments", k8s.Controller, "Deployment", "apps")
+STATEFUL_SETS = _k8s("statefulsets", k8s.Controller, "StatefulSet", "apps")
+DAEMON_SETS = _k8s("daemonsets", k8s.Controller, "DaemonSet", "apps")
+REPLICA_SETS = _k8s("replicasets", k8s.Controller, "ReplicaSet", "apps")
+JOBS = _k8s("jobs", k8s.Controller, "Job", "batch")
+CRON_JOBS = _k8s("cronjobs", k8s.CronJob, "CronJob", "batch")
+NETWORK_POLICIES = _k8s("networkpolicies", k8s.NetworkPolicy, "NetworkPolicy", "networking.k8s.io")
+CLAIMS = _k8s("persistentvolumeclaims", k8s.PersistentVolumeClaim, "PersistentVolumeClaim")
+VOLUMES = _k8s("persistentvolumes", k8s.PersistentVolume, "PersistentVolume", namespaced=False)
+SERVICE_ACCOUNTS = _k8s("serviceaccounts", k8s.ServiceAccount, "ServiceAccount")
+CONFIG_MAPS = _k8s("configmaps", k8s.ConfigMap, "ConfigMap")
+CRDS = _k8s(
+    "customresourcedefinitions",
+    k8s.CustomResourceDefinition,
+    "CustomResourceDefinition",
+    "apiextensions.k8s.io",
+    namespaced=False,
+)
+ENI_CONFIGS = _k8s("eniconfigs", k8s.ENIConfig, "ENIConfig", "crd.k8s.amazonaws.com", namespaced=False)
+SECURITY_GROUP_POLICIES = _k8s(
+    "securitygrouppolicies", k8s.SecurityGroupPolicy, "SecurityGroupPolicy", "vpcresources.k8s.aws"
+)
+HELM_RELEASES = Kind(
+    "helmreleases",
+    k8s.HelmRelease,
+    key=_namespaced,
+    origin="kubernetes",
+    wire="HelmRelease",
+    group="clusterproof",
+    command="helm list -A -o json",
+    permission="list secrets",
+    namespaced=True,
+)
+
+CLUSTERS = _aws(
+    "clusters",
+    aws.Cluster,
+    "cluster",
+    "eks",
+    "describe-cluster --name CLUSTER",
+    "eks:DescribeCluster",
+    lambda o: o.name,
+)
+NODEGROUPS = _aws(
+    "nodegroups",
+    aws.Nodegroup,
+    "nodegroup",
+    "eks",
+    "describe-nodegroup --cluster-name CLUSTER --nodegroup-name NAME",
+    "eks:DescribeNodegroup",
+    lambda o: o.nodegroup_name,
+)
+NODEGROUP_NAMES = _aws(
+    "nodegroup-names",
+    aws.NodegroupName,
+    "nodegroups",
+    "eks",
+    "list-nodegroups --cluster-name CLUSTER",
+    "eks:ListNodegroups",
+    lambda o: o.name,
+)
+AUTO_SCALING_GROUPS = _aws(
+    "auto-scaling-groups",
+    aws.AutoScalingGroup,
+    "AutoScalingGroups",
+    "autoscaling",
+    "describe-auto-scaling-groups",
+    "autoscaling:DescribeAutoScalingGroups",
+    lambda o: o.auto_scaling_group_name,
+)
+
+
+def _ec2(name: str, type_: type[T], wire: str, action: str, key: Callable[[T], str]) -> Kind[T]:
+    return _aws(name, type_, wire, "ec2", f"describe-{name}", f"ec2:{action}", key)
+
+
+LAUNCH_TEMPLATE_VERSIONS = _aws(
+    "launch-template-versions",
+    aws.LaunchTemplateVersion,
+    "LaunchTemplateVersions",
+    "ec2",
+    "describe-launch-template-versions --versions '$Latest' '$Default'",
+    "ec2:DescribeLaunchTemplateVersions",
+    lambda o: f"{o.launch_template_id}/{o.version_number}",
+)
+INSTANCES = _ec2("instances", aws.Instance, "Reservations", "DescribeInstances", lambda o: o.instance_id)
+NETWORK_INTERFACES = _ec2(
+    "network-interfaces",
+    aws.NetworkInterface,
+    "NetworkInterfaces",
+    "DescribeNetworkInterfaces",
+    lambda o: o.network_interface_id,
+)
+INSTANCE_TYPES = _ec2(
+    "instance-types", aws.InstanceTypeInfo, "InstanceTypes", "DescribeInstanceTypes", lambda o: o.instance_type
+)
+SECURITY_GROUPS = _ec2(
+    "security-groups", aws.SecurityGroup, "SecurityGroups", "DescribeSecurityGroups", lambda o: o.group_id
+)
+SECURITY_GROUP_RULES = _ec2(
+    "security-group-rules",
+    aws.SecurityGroupRule,
+    "SecurityGroupRules",
+    "DescribeSecurityGroupRules",
+    lambda o: o.security_group_rule_id,
+)
+SUBNETS = _ec2("subnets", aws.Subnet, "Subnets", "DescribeSubnets", lambda o: o.subnet_id)
+VPCS = _ec2("vpcs", aws.Vpc, "Vpcs", "DescribeVpcs", lambda o: o.vpc_id)
+ROUTE_TABLES = _ec2("route-tables", aws.RouteTable, "RouteTables", "DescribeRouteTables", lambda o: o.route_table_id)
+NETWORK_ACLS = _ec2("network-acls", aws.NetworkAcl, "NetworkAcls", "DescribeNetworkAcls", lambda o: o.network_acl_id)
+PEERINGS = _ec2(
+    "vpc-peering-connections",
+    aws.VpcPeeringConnection,
+    "VpcPeeringConnections",
+    "DescribeVpcPeeringConnections",
+    lambda o: o.vpc_peering_connection_id,
+)
+MANAGED_PREFIX_LISTS = _ec2(
+    "managed-prefix-lists",
+    aws.ManagedPrefixList,
+    "PrefixLists",
+    "DescribeManagedPrefixLists",
+    lambda o: o.prefix_list_id,
+)
+PREFIX_LIST_ENTRIES = _aws(
+    "prefix-list-entries",
+    aws.PrefixListEntries,
+    "Entries",
+    "ec2",
+    "get-managed-prefix-list-entries --prefix-list-id ID",
+    "ec2:GetManagedPrefixListEntries",
+    lambda o: o.prefix_list_id,
+)
+
+ALL: tuple[Kind[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+BY_NAME: dict[str, Kind[Any]] = {kind.name: kind for kind in ALL}

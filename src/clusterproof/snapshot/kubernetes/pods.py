@@ -1,0 +1,158 @@
+"""Pods and pod templates, as far as placement, reach and identity read them."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from clusterproof.snapshot.kubernetes.meta import (
+    Labels,
+    LabelSelector,
+    Metadata,
+    NodeSelector,
+    NodeSelectorTerm,
+    Obj,
+    PodMetadata,
+    Quantity,
+)
+
+
+class ContainerPort(Obj, frozen=True):
+    container_port: int
+    name: str = ""
+    protocol: str = "TCP"
+    host_port: int = 0
+    host_ip: str = field(default="", name="hostIP")
+
+
+class Resources(Obj, frozen=True):
+    requests: dict[str, Quantity] = field(default_factory=dict)
+    limits: dict[str, Quantity] = field(default_factory=dict)
+
+
+class EnvVar(Obj, frozen=True):
+    name: str
+    value: str = ""
+
+
+class Container(Obj, frozen=True):
+    name: str = ""
+    image: str = ""
+    args: tuple[str, ...] = ()
+    ports: tuple[ContainerPort, ...] = ()
+    resources: Resources = field(default_factory=Resources)
+    env: tuple[EnvVar, ...] = ()
+    restart_policy: str = ""
+
+
+class Toleration(Obj, frozen=True):
+    key: str = ""
+    operator: str = "Equal"
+    value: str = ""
+    effect: str = ""
+
+
+class PreferredSchedulingTerm(Obj, frozen=True):
+    weight: int
+    preference: NodeSelectorTerm
+
+
+class NodeAffinity(Obj, frozen=True):
+    required: NodeSelector | None = field(default=None, name="requiredDuringSchedulingIgnoredDuringExecution")
+    preferred: tuple[PreferredSchedulingTerm, ...] = field(
+        default=(), name="preferredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
+class PodAffinityTerm(Obj, frozen=True):
+    topology_key: str = ""
+    label_selector: LabelSelector | None = None
+    namespace_selector: LabelSelector | None = None
+    namespaces: tuple[str, ...] = ()
+    match_label_keys: tuple[str, ...] = ()
+    mismatch_label_keys: tuple[str, ...] = ()
+
+
+class WeightedPodAffinityTerm(Obj, frozen=True):
+    weight: int
+    pod_affinity_term: PodAffinityTerm
+
+
+class PodAffinity(Obj, frozen=True):
+    required: tuple[PodAffinityTerm, ...] = field(default=(), name="requiredDuringSchedulingIgnoredDuringExecution")
+    preferred: tuple[WeightedPodAffinityTerm, ...] = field(
+        default=(), name="preferredDuringSchedulingIgnoredDuringExecution"
+    )
+
+
+class Affinity(Obj, frozen=True):
+    node_affinity: NodeAffinity | None = None
+    pod_affinity: PodAffinity | None = None
+    pod_anti_affinity: PodAffinity | None = None
+
+
+class TopologySpreadConstraint(Obj, frozen=True):
+    topology_key: str
+    max_skew: int = 1
+    when_unsatisfiable: str = "DoNotSchedule"
+    label_selector: LabelSelector | None = None
+    min_domains: int | None = None
+    node_affinity_policy: str = "Honor"
+    node_taints_policy: str = "Ignore"
+    match_label_keys: tuple[str, ...] = ()
+
+
+class ClaimSource(Obj, frozen=True):
+    claim_name: str = ""
+
+
+class Volume(Obj, frozen=True):
+    name: str = ""
+    persistent_volume_claim: ClaimSource | None = None
+
+
+class PodResourceClaim(Obj, frozen=True):
+    """A claim of dynamic resource allocation that a pod uses."""
+
+    name: str = ""
+
+
+class PodSpec(Obj, frozen=True):
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    node_name: str = ""
+    node_selector: Labels = field(default_factory=dict)
+    affinity: Affinity | None = None
+    tolerations: tuple[Toleration, ...] = ()
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = ()
+    host_network: bool = False
+    service_account_name: str = ""
+    dns_policy: str = "ClusterFirst"
+    volumes: tuple[Volume, ...] = ()
+    overhead: dict[str, Quantity] = field(default_factory=dict)
+    scheduler_name: str = ""
+    hostname: str = ""
+    subdomain: str = ""
+    resource_claims: tuple[PodResourceClaim, ...] = ()
+
+
+class Condition(Obj, frozen=True):
+    type: str
+    status: str = ""
+    reason: str = ""
+
+
+class PodStatus(Obj, frozen=True):
+    phase: str = ""
+    pod_ip: str = field(default="", name="podIP")
+    host_ip: str = field(default="", name="hostIP")
+
+
+class Pod(Obj, frozen=True):
+    metadata: PodMetadata
+    spec: PodSpec = field(default_factory=PodSpec)
+    status: PodStatus = field(default_factory=PodStatus)
+
+
+class PodTemplate(Obj, frozen=True):
+    metadata: Metadata = field(default_factory=Metadata)
+    spec: PodSpec = field(default_factory=PodSpec)

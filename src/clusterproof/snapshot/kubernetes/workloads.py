@@ -1,0 +1,40 @@
+"""Controllers: what makes pods."""
+
+from __future__ import annotations
+
+from msgspec import field
+
+from clusterproof.snapshot.kubernetes.meta import LabelSelector, Metadata, Obj
+from clusterproof.snapshot.kubernetes.pods import PodTemplate
+
+
+class ControllerSpec(Obj, frozen=True):
+    """The part that Deployment, StatefulSet, DaemonSet, ReplicaSet and Job share."""
+
+    template: PodTemplate = field(default_factory=PodTemplate)
+    replicas: int | None = None
+    parallelism: int | None = None
+    selector: LabelSelector | None = None
+    service_name: str = ""
+
+
+class Controller(Obj, frozen=True):
+    """A Deployment, StatefulSet, DaemonSet, ReplicaSet or Job; ``kind`` says which."""
+
+    metadata: Metadata
+    kind: str = ""
+    spec: ControllerSpec = field(default_factory=ControllerSpec)
+
+
+class JobTemplate(Obj, frozen=True):
+    spec: ControllerSpec = field(default_factory=ControllerSpec)
+
+
+class CronJobSpec(Obj, frozen=True):
+    job_template: JobTemplate = field(default_factory=JobTemplate)
+
+
+class CronJob(Obj, frozen=True):
+    metadata: Metadata
+    kind: str = ""
+    spec: CronJobSpec = field(default_factory=CronJobSpec)

@@ -1,0 +1,172 @@
+"""What the files together say of completeness, beyond what each says alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.kinds import Kind
+from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
+from clusterproof.sources.gather import Gathered, added_up
+
+_CUSTOM = (kinds.ENI_CONFIGS, kinds.SECURITY_GROUP_POLICIES)
+_EVERYWHERE_KINDS = (kinds.SERVICES, kinds.ENDPOINTS, kinds.ENDPOINT_SLICES, kinds.SERVICE_ACCOUNTS, kinds.CONFIG_MAPS)
+"""Every cluster has some of these in more than one namespace."""
+_TAG_GROUP, _TAG_CLUSTER = "eks:nodegroup-name", "eks:cluster-name"
+
+
+def settle(
+    tables: dict[str, Gathered], cluster: str, asked: list[Kind[Any]], *, bundle: bool, elsewhere: set[str]
+) -> None:
+    """Changes coverage where several files decide it.
+
+    Args:
+        tables: what was read, changed in place.
+        cluster: the cluster's name, to tell its Auto Scaling groups from others'; may be empty.
+        asked: kinds that the user says were collected.
+        bundle: whether a support bundle was read: its namespaces may be a chosen few.
+        elsewhere: kinds that a snapshot file gives, which are left as they are.
+    """
+    namespaces = tables.get(kinds.NAMESPACES.name)
+    if bundle and namespaces and "kube-system" not in namespaces.lines:
+        few = Unknown(
+            Cause.INCOMPLETE, "the support bundle was made for some namespaces only", f"run: {kinds.NAMESPACES.command}"
+        )
+        namespaces.coverage = [Coverage(EVERYWHERE, few)]
+    if namespaces and _complete(namespaces):
+        for gathered in tables.values():
+            _promote(gathered, list(namespaces.lines))
+    _absent_custom_resources(tables, elsewhere)
+    _nodegroups(tables, cluster, elsewhere)
+    _prefix_lists(tables)
+    for kind in asked:
+        if kind.name in elsewhere:
+            continue
+        gathered = tables.setdefault(kind.name, Gathered(kind))
+        pages = [item for item in gathered.coverage if item.missing is not None]
+        if not pages and not gathered.failures:
+            gathered.coverage.append(Coverage(EVERYWHERE))
+
+
+def _complete(gathered: Gathered) -> bool:
+    return any(item.scope == EVERYWHERE and item.missing is None for item in added_up(gathered))
+
+
+def _promote(gathered: Gathered, namespaces: list[str]) -> None:
+    """Complete in each namespace that there is, so complete everywhere."""
+    if not gathered.kind.namespaced or not namespaces or _complete(gathered):
+        return
+    done = {item.scope for item in added_up(gathered) if item.missing is None}
+    if done.issuperset(namespaces):
+        gathered.coverage = [Coverage(EVERYWHERE)]
+        gathered.failures = []
+
+
+def _absent_custom_resources(tables: dict[str, Gathered], elsewhere: set[str]) -> None:
+    """Where all CustomResourceDefinitions are known, a kind that none defines has no objects."""
+    definitions = tables.get(kinds.CRDS.name)
+    if definitions is None or not _complete(definitions):
+        return
+    for kind in _CUSTOM:
+        if (
+            f"{kind.name}.{kind.group}" not in definitions.lines
+            and kind.name not in tables
+            and kind.name not in elsewhere
+        ):
+            tables[kind.name] = Gathered(kind)
+            tables[kind.name].coverage.append(Coverage(EVERYWHERE))
+
+
+def _nodegroups(tables: dict[str, Gathered], cluster: str, elsewhere: set[str]) -> None:
+    """describe-nodegroup prints one: the whole is known when a list names the same set."""
+    names = tables.get(kinds.NODEGROUP_NAMES.name)
+    scaling = tables.get(kinds.AUTO_SCALING_GROUPS.name)
+    groups = tables.get(kinds.NODEGROUPS.name)
+    if (names is None or not _complete(names)) and cluster and scaling and _complete(scaling):
+        names = _names_from_tags(tables, scaling, cluster)
+    if kinds.NODEGROUPS.name in elsewhere:
+        return
+    if names is None or not _complete(names):
+        if groups is not None and groups.seen:
+            what = Unknown(
+                Cause.INCOMPLETE,
+                f"{len(groups.lines)} node groups were described and no list names them all",
+                f"run: {kinds.NODEGROUP_NAMES.command} > nodegroups.json",
+            )
+            groups.coverage = [Coverage(EVERYWHERE, what)]
+        return
+    if groups is None:
+        groups = tables[kinds.NODEGROUPS.name] = Gathered(kinds.NODEGROUPS)
+    lacking = sorted(names.lines.keys() - groups.lines.keys())
+    if lacking and groups.failures:
+        return
+    if lacking:
+        command = kinds.NODEGROUPS.command.replace("CLUSTER", cluster or "CLUSTER").replace("NAME", lacking[0])
+        what = Unknown(
+            Cause.INCOMPLETE,
+            f"node group{'s' if len(lacking) > 1 else ''} {_some(lacking)} listed but not described",
+            f"run: {command} > nodegroup-{lacking[0]}.json",
+        )
+        groups.coverage = [Coverage(EVERYWHERE, what)]
+    else:
+        groups.coverage = [Coverage(EVERYWHERE)]
+
+
+def _names_from_tags(tables: dict[str, Gathered], scaling: Gathered, cluster: str) -> Gathered | None:
+    """EKS tags the Auto Scaling group of each managed node group with both names."""
+    found = set()
+    for group in scaling.typed.values():
+        tags = {tag.key: tag.value for tag in group.tags}
+        if tags.get(_TAG_CLUSTER) == cluster and _TAG_GROUP in tags:
+            found.add(tags[_TAG_GROUP])
+    if not found:
+        return None
+    names = tables.setdefault(kinds.NODEGROUP_NAMES.name, Gathered(kinds.NODEGROUP_NAMES))
+    for name in sorted(found):
+        names.lines.setdefault(name, json.dumps({"name": name}, separators=(",", ":")).encode())
+        names.typed.setdefault(name, kinds.NODEGROUP_NAMES.type(name))
+        names.where.setdefault(name, scaling.where[next(iter(scaling.where))])
+    names.coverage = [Coverage(EVERYWHERE)]
+    return names
+
+
+def _prefix_lists(tables: dict[str, Gathered]) -> None:
+    """get-managed-prefix-list-entries prints one list's: the whole is known when each list has its entries."""
+    entries, lists = tables.get(kinds.PREFIX_LIST_ENTRIES.name), tables.get(kinds.MANAGED_PREFIX_LISTS.name)
+    if lists is None or not _complete(lists):
+        return
+    if entries is None:
+        if lists.lines:
+            return
+        entries = tables[kinds.PREFIX_LIST_ENTRIES.name] = Gathered(kinds.PREFIX_LIST_ENTRIES)
+    lacking = sorted(lists.lines.keys() - entries.lines.keys())
+    missing = None
+    if lacking:
+        command = kinds.PREFIX_LIST_ENTRIES.command.replace("ID", lacking[0])
+        missing = Unknown(
+            Cause.INCOMPLETE,
+            f"the entries of prefix list {_some(lacking)} were not given",
+            f"run: {command} > {lacking[0]}.json",
+        )
+    entries.coverage = [Coverage(EVERYWHERE, missing)]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def note_single_namespace(tables: Mapping[str, Gathered], notes: list[str]) -> None:
+    """Say so where a list looks like one namespace's although it was taken as the whole cluster's."""
+    for kind in _EVERYWHERE_KINDS:
+        gathered = tables.get(kind.name)
+        if gathered is None or not gathered.lines or not _complete(gathered):
+            continue
+        inside = {key.split("/")[0] for key in gathered.lines}
+        if len(inside) == 1:
+            notes.append(
+                f"all {kind.name} are in namespace {inside.pop()}: if kubectl get ran without -A, other namespaces are missing"
+            )
+            return

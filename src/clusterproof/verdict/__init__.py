@@ -1,0 +1,1 @@
+"""Verdicts over cells: the algebra of docs/design.md, and nothing else."""

@@ -1,0 +1,148 @@
+"""Cells: client place × server place, feasible together.
+
+Two places go together unless the pods' own affinity forbids it. Pairs on one
+node are kept apart (``together``): they do not count as working unless
+co-location is forced, because a shared node must not turn fail into depends.
+Source: kube-scheduler, plugin InterPodAffinity; docs/design.md, "The algebra".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from clusterproof.placement.places import Place
+from clusterproof.snapshot.kubernetes import PodAffinityTerm
+from clusterproof.world.model import NodeClass, NodeGroup, Workload
+from clusterproof.world.readable import HOSTNAME
+from clusterproof.world.selectors import matches
+from clusterproof.world.world import World
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A client place and a server place, and how they can occur together.
+
+    Attributes:
+        apart: on two different nodes.
+        together: on one node.
+    """
+
+    client: Place
+    server: Place
+    apart: bool
+    together: bool
+
+
+class _Rules(msgspec.Struct, frozen=True):
+    """What required affinity between the two says: topology keys on which they must be equal, or must differ."""
+
+    equal: tuple[str, ...] = ()
+    differ: tuple[str, ...] = ()
+
+
+def pairs(
+    world: World, client: Workload | None, server: Workload | None, clients: Iterable[Place], servers: Iterable[Place]
+) -> list[Pair]:
+    """All feasible pairs, in the order of the places given."""
+    rules = _rules(world, client, server)
+    servers = list(servers)
+    result: list[Pair] = []
+    for one in clients:
+        for other in servers:
+            pair = _pair(world, rules, one, other)
+            if pair is not None:
+                result.append(pair)
+    return result
+
+
+def forced_together(found: Iterable[Pair]) -> bool:
+    """Whether no pair can be on two nodes: then the pairs on one node are all there is."""
+    found = list(found)
+    return bool(found) and not any(pair.apart for pair in found)
+
+
+def _pair(world: World, rules: _Rules, one: Place, other: Place) -> Pair | None:
+    same_class = one.node_class.id == other.node_class.id
+    apart = not same_class or _several(world.groups.get(one.node_class.group), one.node_class)
+    together = same_class
+    for key in rules.equal:
+        if key == HOSTNAME:
+            apart = False
+        elif _differs(one.node_class, other.node_class, key):
+            return None
+    for key in rules.differ:
+        if key == HOSTNAME:
+            together = False
+        elif not _differs(one.node_class, other.node_class, key) and _has(one.node_class, key):
+            return None
+    return Pair(one, other, apart, together) if apart or together else None
+
+
+def _several(group: NodeGroup | None, node_class: NodeClass) -> bool:
+    """Whether a class can have two nodes: two exist, or its group makes more."""
+    if len(node_class.nodes) > 1:
+        return True
+    if group is None or group.size is None:
+        return False
+    return group.size[2] > 1
+
+
+def _has(node_class: NodeClass, key: str) -> bool:
+    return key in node_class.labels and key not in node_class.unknown_labels
+
+
+def _differs(one: NodeClass, other: NodeClass, key: str) -> bool:
+    """Whether two classes are certainly in different domains of a topology key."""
+    if key in one.unknown_labels or key in other.unknown_labels:
+        return False
+    return one.labels.get(key) != other.labels.get(key)
+
+
+def _rules(world: World, client: Workload | None, server: Workload | None) -> _Rules:
+    if client is None or server is None:
+        return _Rules()
+    equal: list[str] = []
+    differ: list[str] = []
+    for subject, other in ((client, server), (server, client)):
+        affinity = subject.spec.affinity
+        if affinity is None:
+            continue
+        if affinity.pod_affinity is not None:
+            equal += [
+                term.topology_key
+                for term in affinity.pod_affinity.required
+                if _selects_only(world, term, subject, other)
+            ]
+        if affinity.pod_anti_affinity is not None:
+            differ += [
+                term.topology_key
+                for term in affinity.pod_anti_affinity.required
+                if _selects(world, term, subject, other)
+            ]
+    return _Rules(tuple(equal), tuple(differ))
+
+
+def _selects(world: World, term: PodAffinityTerm, subject: Workload, other: Workload) -> bool:
+    """Whether an affinity term certainly selects the other's pods."""
+    if not _in_namespace(world, term, subject, other):
+        return False
+    return matches(term.label_selector, other.labels) is True
+
+
+def _in_namespace(world: World, term: PodAffinityTerm, subject: Workload, other: Workload) -> bool:
+    if term.namespace_selector is not None:
+        labels = world.namespaces.get(other.namespace)
+        return labels is not None and matches(term.namespace_selector, labels) is True
+    names = term.namespaces or (subject.namespace,)
+    return other.namespace in names
+
+
+def _selects_only(world: World, term: PodAffinityTerm, subject: Workload, other: Workload) -> bool:
+    """Whether the other's pods are the only ones that satisfy a required affinity term.
+
+    If another workload's pods (or the subject's own) satisfy it as well, the two need not meet.
+    """
+    if not _selects(world, term, subject, other):
+        return False
+    return not any(workload.id != other.id and _selects(world, term, subject, workload) for workload in world.workloads)

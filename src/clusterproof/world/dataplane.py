@@ -1,0 +1,140 @@
+"""Which network the pods are on: found by the DaemonSets that run it.
+
+What is not modelled is said, never assumed: an overlay, Auto Mode's own
+networking or an ambient mesh makes reach unknown.
+Sources: VPC CNI README (environment variables and defaults), EKS user guide
+"Network policies for pods", "Security groups for pods", "Custom networking".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
+from clusterproof.snapshot.kubernetes import Container
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world.model import DataPlane, Workload
+
+_POLICY_ENGINES = {"calico-node": "Calico", "cilium": "Cilium"}
+
+
+def data_plane(snapshot: Snapshot, workloads: Iterable[Workload]) -> DataPlane:
+    """The data plane of a cluster, with the evidence for it."""
+    daemons = {w.name: w for w in workloads if w.kind == "DaemonSet"}
+    cni = daemons.get("aws-node")
+    others = [daemons[name] for name in _POLICY_ENGINES if name in daemons]
+    missing = snapshot.missing(kinds.DAEMON_SETS)
+    if cni is None:
+        return _without_vpc_cni(snapshot, others, missing)
+    plane = _vpc_cni(cni)
+    if "ztunnel" in daemons:
+        return _with(plane, modelled=_unmodelled("an ambient mesh (DaemonSet ztunnel) redirects pod traffic"))
+    if plane.policies is True:
+        if others:
+            return _with(plane, modelled=_unmodelled(f"{others[0].name} and the VPC CNI both enforce network policies"))
+        return plane
+    if others:
+        engine = _POLICY_ENGINES[others[0].name]
+        return _with(
+            plane,
+            policies=True,
+            policy_engine=engine,
+            modelled=_own_policies(snapshot, engine),
+            refs=(*plane.refs, *(ref for w in others[:1] if (ref := w.ref))),
+        )
+    if missing is not None:
+        # Another engine might be in the DaemonSets that were not read.
+        return _with(plane, policies=missing)
+    return plane
+
+
+def _with(plane: DataPlane, **changes: object) -> DataPlane:
+
+    return msgspec.structs.replace(plane, **changes)
+
+
+def _unmodelled(detail: str) -> Unknown:
+    return Unknown(Cause.NOT_MODELLED, detail)
+
+
+def _without_vpc_cni(snapshot: Snapshot, others: list[Workload], missing: Unknown | None) -> DataPlane:
+    clusters = snapshot.objects(kinds.CLUSTERS)
+    if any(cluster.compute_config.enabled for cluster in clusters):
+        return DataPlane("EKS Auto Mode", _unmodelled("EKS Auto Mode's own networking is not modelled yet"))
+    if others:
+        name = _POLICY_ENGINES[others[0].name]
+        return DataPlane(name, _unmodelled(f"{name} without the VPC CNI (an overlay or its own IPAM) is not modelled"))
+    if missing is not None:
+        return DataPlane("not known", missing)
+    return DataPlane(
+        "not known", _unmodelled("no DaemonSet of a known network was found (aws-node, calico-node, cilium)")
+    )
+
+
+def _own_policies(snapshot: Snapshot, engine: str) -> Unknown | None:
+    """Policies of an engine's own kinds are not modelled; that they exist must be excluded."""
+    suffix = {"Calico": ".crd.projectcalico.org", "Cilium": ".cilium.io"}[engine]
+    table = snapshot.tables.get(kinds.CRDS.name)
+    if table is None:
+        return Unknown(
+            Cause.NOT_COLLECTED,
+            f"{engine}'s own policies may exist: customresourcedefinitions not collected",
+            f"run: {kinds.CRDS.command} > crds.json",
+        )
+    if any(obj.metadata.name.endswith(suffix) for obj in table.objects):
+        return _unmodelled(f"{engine}'s own policy kinds are installed and not modelled")
+    return None
+
+
+def _vpc_cni(workload: Workload) -> DataPlane:
+    env: dict[str, str] = {}
+    agent_enforces = False
+    for container in (*workload.spec.init_containers, *workload.spec.containers):
+        if container.name in ("aws-node", "aws-vpc-cni-init"):
+            env |= {item.name: item.value for item in container.env}
+        if _enforces(container):
+            agent_enforces = True
+    ref = workload.ref or Ref("daemonsets", "kube-system/aws-node")
+
+    def flag(name: str, *, default: bool = False) -> bool:
+        value = env.get(name, "").lower()
+        return default if value == "" else value in ("true", "1", "t")
+
+    seen = tuple(
+        Ref(ref.kind, ref.key, f"env {name}", env[name])
+        for name in (
+            "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG",
+            "AWS_VPC_K8S_CNI_EXTERNALSNAT",
+            "ENABLE_POD_ENI",
+            "POD_SECURITY_GROUP_ENFORCING_MODE",
+        )
+        if name in env
+    )
+    exclude = env.get("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "")
+    return DataPlane(
+        "VPC CNI",
+        custom_networking=flag("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"),
+        eni_config_label=env.get("ENI_CONFIG_LABEL_DEF") or "k8s.amazonaws.com/eniConfig",
+        eni_config_annotation=env.get("ENI_CONFIG_ANNOTATION_DEF") or "k8s.amazonaws.com/eniConfig",
+        external_snat=flag("AWS_VPC_K8S_CNI_EXTERNALSNAT"),
+        exclude_snat=tuple(part.strip() for part in exclude.split(",") if part.strip()),
+        random_ports=env.get("AWS_VPC_K8S_CNI_RANDOMIZESNAT", "prng") != "none",
+        pod_groups=flag("ENABLE_POD_ENI"),
+        strict=env.get("POD_SECURITY_GROUP_ENFORCING_MODE", "strict") != "standard",
+        policies=agent_enforces,
+        policy_engine="VPC CNI" if agent_enforces else "",
+        subnet_discovery=flag("ENABLE_SUBNET_DISCOVERY", default=True),
+        refs=(ref, *seen),
+    )
+
+
+def _enforces(container: Container) -> bool:
+    """The node agent enforces policies only when told so; the flag's default is false."""
+    if "eks-nodeagent" not in container.name and "network-policy-agent" not in container.image:
+        return False
+    return any(
+        arg.replace(" ", "") in ("--enable-network-policy=true", "--enable-network-policy") for arg in container.args
+    )

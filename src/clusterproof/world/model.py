@@ -1,0 +1,201 @@
+"""What the world is made of: frozen records, no behaviour.
+
+A *node group* makes nodes; a *node class* is a set of nodes (or of nodes not
+yet born) that no loaded rule can tell apart; an *interface* is what a pod's
+packets leave through; a *workload* is a pod template with the pods it has.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.snapshot.kubernetes import Labels, PodSpec, Quantity, Taint
+
+
+class GroupKind(enum.StrEnum):
+    """How a node group makes nodes."""
+
+    EKS_MANAGED = "EKS managed node group"
+    AUTO_SCALING = "Auto Scaling group"
+    PLAIN = "nodes by label"
+
+
+class Attachment(enum.StrEnum):
+    """Which kind of interface a pod has."""
+
+    HOST = "host"
+    """The node's primary interface: host-network pods and the node itself."""
+    SECONDARY = "secondary"
+    """VPC CNI default: pods share the security groups of the node's primary interface."""
+    CUSTOM = "custom"
+    """VPC CNI custom networking: subnet and groups of an ENIConfig."""
+    BRANCH_STRICT = "branch-strict"
+    """Security groups for pods, enforcing mode strict: also same-node traffic crosses the VPC."""
+    BRANCH_STANDARD = "branch-standard"
+    """Security groups for pods, enforcing mode standard."""
+
+
+class Interface(msgspec.Struct, frozen=True):
+    """A class of network interfaces: what security groups, ACLs and routes can read of it.
+
+    Attributes:
+        attachment: which kind.
+        security_groups: ids, sorted; unknown when not readable.
+        subnet: subnet id; unknown when not readable.
+        node_security_groups, node_subnet: those of the node's primary interface, which source NAT uses.
+        refs: where this was read, in order of the derivation.
+    """
+
+    attachment: Attachment
+    security_groups: tuple[str, ...] | Unknown
+    subnet: str | Unknown
+    node_security_groups: tuple[str, ...] | Unknown
+    node_subnet: str | Unknown
+    refs: tuple[Ref, ...] = ()
+
+
+class NodeGroup(msgspec.Struct, frozen=True):
+    """What makes nodes of one kind.
+
+    Attributes:
+        name: as its owner calls it; unique in a world.
+        nodes: names of the nodes that exist, sorted.
+        size: (min, desired, max); None for plain nodes, which nothing is known to grow.
+        template: None when a template was read (then a class of nodes not yet born exists per subnet) or when
+            the group makes no nodes; otherwise why the template is not known.
+        security_groups: those of its nodes' primary interfaces today, sorted, for display.
+        refs: the objects that define it.
+        owner: who manages it ("EKS", "Terraform", "CloudFormation", "eksctl", ""), from tags.
+    """
+
+    name: str
+    kind: GroupKind
+    nodes: tuple[str, ...] = ()
+    size: tuple[int, int, int] | None = None
+    template: Unknown | None = None
+    security_groups: tuple[str, ...] | Unknown = ()
+    instance_types: tuple[str, ...] = ()
+    refs: tuple[Ref, ...] = ()
+    owner: str = ""
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether nodes that do not exist today may join: also a replacement is a new node."""
+        return self.size is not None and self.size[2] > 0
+
+
+class NodeClass(msgspec.Struct, frozen=True):
+    """Nodes that no loaded rule can tell apart.
+
+    Attributes:
+        id: short and stable in one world, e.g. ``gpu#0``; ``gpu+0`` for nodes not yet born.
+        group: the node group's name.
+        born: False for nodes that the group's current template would make.
+        nodes: names, sorted; empty when not born.
+        labels: only the labels that a loaded rule can read; complete for those keys, except ``unknown_labels``.
+        unknown_labels: keys whose value cannot be told for nodes not yet born, with why.
+        taints: the structural ones (``node.kubernetes.io/*`` conditions are left out).
+        allocatable: what an empty node offers; unknown when neither siblings nor instance types tell.
+        zone: availability zone, "" when not known.
+        host: the primary interface.
+        eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off.
+    """
+
+    id: str
+    group: str
+    born: bool
+    nodes: tuple[str, ...]
+    labels: Labels
+    unknown_labels: dict[str, Unknown]
+    taints: tuple[Taint, ...] | Unknown
+    allocatable: dict[str, Quantity] | Unknown
+    zone: str
+    host: Interface
+    eni_config: str = ""
+    annotations: Labels = msgspec.field(default_factory=dict)
+
+
+class Workload(msgspec.Struct, frozen=True):
+    """A pod template and the pods that it has.
+
+    Attributes:
+        kind: Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet, Pod.
+        spec, labels: of the pod that the template makes.
+        replicas: how many it wants; None when that is not a number of its own (DaemonSet, Pod).
+        pod_names: names of its pods that are not finished, sorted by name.
+        pod_nodes: the nodes of those pods, same order; "" for a pod without a node.
+        claims: the sets of volume claims that its pods have (a StatefulSet's pods have one each), distinct and sorted.
+        installed: False when it is a profile's own template, not in the cluster.
+        ref: where the template was read.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    labels: Labels
+    spec: PodSpec
+    replicas: int | None = None
+    pod_names: tuple[str, ...] = ()
+    pod_nodes: tuple[str, ...] = ()
+    claims: tuple[tuple[str, ...], ...] = ()
+    installed: bool = True
+    ref: Ref | None = None
+
+    @property
+    def every_node(self) -> bool:
+        """Whether it runs on all feasible nodes at once, so that no choice is free."""
+        return self.kind == "DaemonSet"
+
+    @property
+    def id(self) -> str:
+        """``kind/namespace/name`` as kubectl would be told it, e.g. ``deploy/dynamo/worker``."""
+        return f"{SHORT_KIND.get(self.kind, self.kind.lower())}/{self.namespace}/{self.name}"
+
+
+SHORT_KIND = {
+    "Deployment": "deploy",
+    "StatefulSet": "sts",
+    "DaemonSet": "ds",
+    "ReplicaSet": "rs",
+    "Job": "job",
+    "CronJob": "cronjob",
+    "Pod": "pod",
+}
+
+
+class DataPlane(msgspec.Struct, frozen=True):
+    """Which network the pods are on, and what of it is modelled.
+
+    Attributes:
+        name: ``VPC CNI``, or what else was found.
+        modelled: None when reach can be decided; otherwise why not (an overlay, a mesh).
+        custom_networking: AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG.
+        eni_config_label, eni_config_annotation: where the ENIConfig's name stands on a node.
+        external_snat: AWS_VPC_K8S_CNI_EXTERNALSNAT: True keeps pod addresses outside the VPC.
+        exclude_snat: AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS.
+        random_ports: AWS_VPC_K8S_CNI_RANDOMIZESNAT is not ``none``.
+        pod_groups: ENABLE_POD_ENI: security groups for pods.
+        strict: POD_SECURITY_GROUP_ENFORCING_MODE is strict (the default).
+        policies: True when NetworkPolicies are enforced, False when nothing enforces them.
+        policy_engine: who enforces them: ``VPC CNI``, ``Calico``, ``Cilium``.
+        subnet_discovery: ENABLE_SUBNET_DISCOVERY (default on from VPC CNI 1.18).
+        refs: the objects and fields that say so.
+    """
+
+    name: str
+    modelled: Unknown | None = None
+    custom_networking: bool = False
+    eni_config_label: str = "k8s.amazonaws.com/eniConfig"
+    eni_config_annotation: str = "k8s.amazonaws.com/eniConfig"
+    external_snat: bool = False
+    exclude_snat: tuple[str, ...] = ()
+    random_ports: bool = True
+    pod_groups: bool = False
+    strict: bool = True
+    policies: bool | Unknown = False
+    policy_engine: str = ""
+    subnet_discovery: bool = True
+    refs: tuple[Ref, ...] = ()

@@ -1,0 +1,244 @@
+"""Node classes: the nodes, and those not yet born, folded by what rules can read of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.aws import Instance, NetworkInterface
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
+from clusterproof.snapshot.kubernetes import Labels, Node, Quantity
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world.groups import instance_id
+from clusterproof.world.model import Attachment, DataPlane, Interface, NodeClass, NodeGroup
+from clusterproof.world.readable import ZONE, Readable
+from clusterproof.world.templates import Template, structural_taints, templates
+
+
+def node_classes(
+    snapshot: Snapshot, plane: DataPlane, groups: Sequence[NodeGroup], readable: Readable
+) -> tuple[tuple[NodeClass, ...], dict[str, Unknown]]:
+    """All classes of all groups, sorted by id; and by group why its next nodes are not known."""
+    nodes = {node.metadata.name: node for node in snapshot.objects(kinds.NODES)}
+    hosts = _Hosts(snapshot)
+    classes: list[NodeClass] = []
+    unknown: dict[str, Unknown] = {}
+    for group in groups:
+        members = [nodes[name] for name in group.nodes]
+        born, seen = _born(group, members, hosts, plane, readable)
+        classes += born
+        future = templates(snapshot, group, members, readable.keys)
+        if isinstance(future, Unknown):
+            unknown[group.name] = future
+        else:
+            classes += _unborn(group, future, plane, readable, seen)
+    return tuple(classes), unknown
+
+
+_Key = tuple[object, ...]
+
+
+def _born(
+    group: NodeGroup, members: Sequence[Node], hosts: _Hosts, plane: DataPlane, readable: Readable
+) -> tuple[list[NodeClass], set[_Key]]:
+    found: defaultdict[_Key, list[tuple[Node, Interface, str]]] = defaultdict(list)
+    for node in members:
+        host = hosts.of(node)
+        config = eni_config(plane, node.metadata.labels, node.metadata.annotations)
+        key = (
+            readable.key(node.metadata.labels, node.metadata.name),
+            structural_taints(node.spec.taints),
+            _capacity(node.status.allocatable),
+            _interface_key(host),
+            config,
+        )
+        found[key].append((node, host, config))
+    result: list[NodeClass] = []
+    for number, (_, items) in enumerate(sorted(found.items(), key=lambda item: item[1][0][0].metadata.name)):
+        items.sort(key=lambda item: item[0].metadata.name)
+        node, host, config = items[0]
+        result.append(
+            NodeClass(
+                id=f"{group.name}#{number}",
+                group=group.name,
+                born=True,
+                nodes=tuple(item[0].metadata.name for item in items),
+                labels=readable.labels(node.metadata.labels),
+                unknown_labels={},
+                taints=structural_taints(node.spec.taints),
+                allocatable=_largest([item[0].status.allocatable for item in items], node.metadata.name),
+                zone=node.metadata.labels.get(ZONE, ""),
+                host=host,
+                eni_config=config,
+            )
+        )
+    return result, set(found)
+
+
+def _unborn(
+    group: NodeGroup, future: Sequence[Template], plane: DataPlane, readable: Readable, seen: set[_Key]
+) -> list[NodeClass]:
+    """Classes of nodes not yet born that differ from every class of nodes that exist."""
+    result: list[NodeClass] = []
+    for template in future:
+        config = eni_config(plane, template.labels, template.annotations)
+        capacity = (
+            template.allocatable if isinstance(template.allocatable, Unknown) else _capacity(template.allocatable)
+        )
+        key = (
+            readable.key(template.labels, ""),
+            template.taints,
+            capacity,
+            _interface_key(template.host),
+            config,
+        )
+        if key in seen and not template.unknown_labels:
+            continue
+        seen.add(key)
+        result.append(
+            NodeClass(
+                id=f"{group.name}+{len(result)}",
+                group=group.name,
+                born=False,
+                nodes=(),
+                labels=readable.labels(template.labels),
+                unknown_labels={k: v for k, v in template.unknown_labels.items() if k in readable.keys},
+                taints=template.taints,
+                allocatable=template.allocatable,
+                zone=template.zone,
+                host=template.host,
+                eni_config=config,
+            )
+        )
+    return result
+
+
+def eni_config(plane: DataPlane, labels: Labels, annotations: Labels) -> str:
+    """The name of the ENIConfig that a node uses; empty without custom networking.
+
+    Order as in amazon-vpc-cni-k8s pkg/eniconfig: the label vpc.amazonaws.com/externalEniConfig, the annotation
+    that ENI_CONFIG_ANNOTATION_DEF names, the label that ENI_CONFIG_LABEL_DEF names, then ``default``.
+    """
+    if not plane.custom_networking:
+        return ""
+    return (
+        labels.get("vpc.amazonaws.com/externalEniConfig")
+        or annotations.get(plane.eni_config_annotation)
+        or labels.get(plane.eni_config_label)
+        or "default"
+    )
+
+
+def _interface_key(interface: Interface) -> tuple[object, ...]:
+    return (interface.attachment, interface.security_groups, interface.subnet)
+
+
+_GIB = 1024 * 1024
+_SCALE = {"Ki": 1, "Mi": 1024, "Gi": 1024 * 1024}
+
+
+def _capacity(allocatable: dict[str, Quantity]) -> tuple[tuple[str, str], ...]:
+    """What of a node's capacity tells classes apart: memory to the GiB, everything else exactly.
+
+    Nodes of one instance type differ by some KiB of memory. A class offers the largest of its members
+    (:func:`_largest`), so that no feasible place is ever left out.
+    """
+    parts: list[tuple[str, str]] = []
+    for resource, quantity in sorted(allocatable.items()):
+        text = str(quantity)
+        if resource == "ephemeral-storage":
+            continue
+        if resource == "memory" and text[-2:] in _SCALE and text[:-2].isdigit():
+            text = f"{int(text[:-2]) * _SCALE[text[-2:]] // _GIB}Gi"
+        parts.append((resource, text))
+    return tuple(parts)
+
+
+def _largest(all_allocatable: Sequence[dict[str, Quantity]], name: str) -> dict[str, Quantity] | Unknown:
+    first = all_allocatable[0]
+    if not first:
+        return Unknown(Cause.INCOMPLETE, f"node {name} shows no allocatable resources")
+    result = dict(first)
+    for resource in ("memory", "ephemeral-storage"):
+        values = [allocatable[resource] for allocatable in all_allocatable if resource in allocatable]
+        if values:
+            result[resource] = max(values, key=_kib)
+    return result
+
+
+def _kib(quantity: Quantity) -> int:
+    text = str(quantity)
+    if text[-2:] in _SCALE and text[:-2].isdigit():
+        return int(text[:-2]) * _SCALE[text[-2:]]
+    return int(text) // 1024 if text.isdigit() else 0
+
+
+class _Hosts:
+    """Finds the primary interface of a node's instance."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._instances: dict[str, Instance] = {
+            instance.instance_id: instance for instance in snapshot.objects(kinds.INSTANCES)
+        }
+        self._primaries: dict[str, NetworkInterface] = {}
+        for interface in snapshot.objects(kinds.NETWORK_INTERFACES):
+            attachment = interface.attachment
+            if (
+                attachment is not None
+                and attachment.instance_id
+                and attachment.device_index == 0
+                and attachment.network_card_index == 0
+            ):
+                self._primaries[attachment.instance_id] = interface
+        self._memo: dict[tuple[tuple[str, ...], str], Interface] = {}
+        self._missing = self._what_is_missing()
+
+    def _what_is_missing(self) -> Unknown:
+        reason = self._snapshot.missing(kinds.INSTANCES) or self._snapshot.missing(kinds.NETWORK_INTERFACES)
+        return reason or Unknown(Cause.INCOMPLETE, "the instance is in no describe-instances output")
+
+    def of(self, node: Node) -> Interface:
+        name = instance_id(node)
+        instance = self._instances.get(name)
+        if instance is not None:
+            for interface in instance.network_interfaces:
+                attachment = interface.attachment
+                if attachment is not None and attachment.device_index == 0 and attachment.network_card_index == 0:
+                    groups = tuple(sorted(group.group_id for group in interface.groups))
+                    return self._interface(
+                        groups, interface.subnet_id, "instances", name, "NetworkInterfaces[0].Groups"
+                    )
+            if instance.security_groups and instance.subnet_id:
+                groups = tuple(sorted(group.group_id for group in instance.security_groups))
+                return self._interface(groups, instance.subnet_id, "instances", name, "SecurityGroups")
+        primary = self._primaries.get(name)
+        if primary is not None:
+            groups = tuple(sorted(group.group_id for group in primary.groups))
+            return self._interface(
+                groups, primary.subnet_id, "network-interfaces", primary.network_interface_id, "Groups"
+            )
+        unknown = self._unknown(node, name)
+        ref = Ref("nodes", node.metadata.name, "spec.providerID", node.spec.provider_id)
+        return Interface(Attachment.HOST, unknown, unknown, unknown, unknown, (ref,))
+
+    def _unknown(self, node: Node, name: str) -> Unknown:
+        if not name:
+            return Unknown(
+                Cause.NOT_MODELLED,
+                f"node {node.metadata.name} names no EC2 instance (spec.providerID {node.spec.provider_id or 'is empty'})",
+            )
+        return Unknown(
+            self._missing.cause,
+            f"the network interface of node {node.metadata.name} ({name}) was not read",
+            self._missing.remedy or f"run: {kinds.INSTANCES.command} > instances.json",
+        )
+
+    def _interface(self, groups: tuple[str, ...], subnet: str, kind: str, key: str, field: str) -> Interface:
+        """One object per distinct (groups, subnet); the evidence is the first node's."""
+        token = (groups, subnet)
+        if token not in self._memo:
+            refs = (Ref(kind, key, field, ", ".join(groups)), Ref(kind, key, "SubnetId", subnet))
+            self._memo[token] = Interface(Attachment.HOST, groups, subnet, groups, subnet, refs)
+        return self._memo[token]

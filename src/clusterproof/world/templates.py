@@ -1,0 +1,333 @@
+"""Nodes not yet born: what a group's current template would make.
+
+Labels and taints come from the node group's own description, or from the
+Cluster Autoscaler's tags; what only running nodes show (feature discovery) is
+predicted from siblings where they agree, else unknown. Security groups come
+from the launch template; a managed node group whose template names none gets
+the cluster security group.
+Sources: EKS user guide "Customize managed nodes with launch templates" ("If you
+specify custom security groups in the launch template … Amazon EKS doesn't add
+the cluster security group"); kubelet and cloud provider well-known labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.aws import (
+    AutoScalingGroup,
+    LaunchTemplateSpecification,
+    LaunchTemplateVersion,
+    Nodegroup,
+)
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
+from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
+from clusterproof.snapshot.snapshot import Snapshot, not_collected
+from clusterproof.world.groups import EKS_NODEGROUP, tag_map
+from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup
+from clusterproof.world.readable import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGION, ZONE
+
+_NODE_TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"
+_EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
+_DISCOVERED = ("nvidia.com/", "feature.node.kubernetes.io/", "amd.com/", "vpc.amazonaws.com/", "k8s.amazonaws.com/")
+NEW_NODE = "(new node)"
+
+
+class Template(msgspec.Struct, frozen=True):
+    """One kind of node that a group would make: one per subnet and instance type."""
+
+    labels: Labels
+    unknown_labels: dict[str, Unknown]
+    taints: tuple[Taint, ...] | Unknown
+    allocatable: dict[str, Quantity] | Unknown
+    annotations: Labels
+    zone: str
+    host: Interface
+
+
+def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
+    """Taints that do not pass by themselves: without ``node.kubernetes.io/*`` and agents' start-up taints.
+
+    Preferences (PreferNoSchedule) stay: they change the odds.
+    """
+    return tuple(
+        sorted(
+            (
+                taint
+                for taint in taints
+                if not taint.key.startswith(("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/"))
+                and not taint.key.endswith("agent-not-ready")
+            ),
+            key=lambda taint: (taint.key, taint.effect, taint.value),
+        )
+    )
+
+
+def templates(
+    snapshot: Snapshot, group: NodeGroup, siblings: Sequence[Node], readable_keys: Sequence[str]
+) -> tuple[Template, ...] | Unknown:
+    """What the group would make next, one per subnet and instance type; or why that is not known."""
+    if group.template is not None:
+        return group.template
+    if not group.can_grow:
+        return ()
+    match group.kind:
+        case GroupKind.EKS_MANAGED:
+            nodegroup = snapshot.get(kinds.NODEGROUPS, group.refs[0].key)
+            return (
+                not_collected(kinds.NODEGROUPS)
+                if nodegroup is None
+                else _managed(snapshot, nodegroup, siblings, readable_keys)
+            )
+        case GroupKind.AUTO_SCALING:
+            asg = snapshot.get(kinds.AUTO_SCALING_GROUPS, group.refs[0].key)
+            return (
+                not_collected(kinds.AUTO_SCALING_GROUPS)
+                if asg is None
+                else _self_managed(snapshot, asg, siblings, readable_keys)
+            )
+        case GroupKind.PLAIN:
+            return ()
+
+
+def _managed(
+    snapshot: Snapshot, nodegroup: Nodegroup, siblings: Sequence[Node], keys: Sequence[str]
+) -> tuple[Template, ...]:
+    fixed = dict(nodegroup.labels) | {
+        EKS_NODEGROUP: nodegroup.nodegroup_name,
+        "eks.amazonaws.com/capacityType": nodegroup.capacity_type,
+        OS: "windows" if nodegroup.ami_type.startswith("WINDOWS") else "linux",
+    }
+    own = [Taint(taint.key, _EFFECTS.get(taint.effect, taint.effect), taint.value) for taint in nodegroup.taints]
+    taints = _with_sibling_taints(structural_taints(own), siblings)
+    spec = nodegroup.launch_template
+    version = None
+    ref = Ref("nodegroups", nodegroup.nodegroup_name)
+    groups: tuple[str, ...] | Unknown = ()
+    if spec is not None:
+        found = resolve(snapshot, LaunchTemplateSpecification(spec.id, spec.name, spec.version))
+        if isinstance(found, Unknown):
+            groups = found
+        else:
+            version = found
+            groups, ref = template_groups(version)
+    if groups == ():
+        groups, ref = _cluster_group(snapshot, nodegroup.nodegroup_name)
+    types = nodegroup.instance_types
+    if not types and version is not None and version.launch_template_data.instance_type:
+        types = (version.launch_template_data.instance_type,)
+    return _expand(snapshot, nodegroup.subnets, types, fixed, taints, (groups, ref), siblings, keys, own_labels=True)
+
+
+def _self_managed(
+    snapshot: Snapshot, asg: AutoScalingGroup, siblings: Sequence[Node], keys: Sequence[str]
+) -> tuple[Template, ...]:
+    tags = tag_map(asg.tags)
+    label_prefix, taint_prefix = f"{_NODE_TEMPLATE}label/", f"{_NODE_TEMPLATE}taint/"
+    fixed = {key.removeprefix(label_prefix): value for key, value in tags.items() if key.startswith(label_prefix)}
+    fixed.setdefault(OS, "linux")
+    tagged = tuple(
+        Taint(key.removeprefix(taint_prefix), value.rpartition(":")[2], value.rpartition(":")[0])
+        for key, value in tags.items()
+        if key.startswith(taint_prefix)
+    )
+    taints: tuple[Taint, ...] | Unknown
+    if siblings:
+        taints = _with_sibling_taints(structural_taints(tagged), siblings)
+    elif tagged:
+        taints = structural_taints(tagged)
+    else:
+        taints = Unknown(
+            Cause.NOT_COLLECTED,
+            f"the taints of Auto Scaling group {asg.auto_scaling_group_name} stand in its user data, which is not read",
+            f"tag the group {taint_prefix}KEY (or give it one node)",
+        )
+    spec = asg.launch_template
+    types: tuple[str, ...] = ()
+    if spec is None and asg.mixed_instances_policy is not None:
+        mixed = asg.mixed_instances_policy.launch_template
+        spec = mixed.launch_template_specification
+        types = tuple(override.instance_type for override in mixed.overrides if override.instance_type)
+    found: LaunchTemplateVersion | Unknown
+    if spec is None:
+        found = Unknown(
+            Cause.NOT_MODELLED,
+            f"Auto Scaling group {asg.auto_scaling_group_name} uses a launch configuration, which is not modelled",
+        )
+    else:
+        found = resolve(snapshot, spec)
+    groups: tuple[str, ...] | Unknown
+    ref = Ref("auto-scaling-groups", asg.auto_scaling_group_name, "LaunchTemplate")
+    if isinstance(found, Unknown):
+        groups = found
+    else:
+        groups, ref = template_groups(found)
+        if groups == ():
+            groups = Unknown(Cause.NOT_MODELLED, f"{ref.key} names no security group (the VPC's default applies)")
+        if not types and found.launch_template_data.instance_type:
+            types = (found.launch_template_data.instance_type,)
+    subnets = tuple(part.strip() for part in asg.vpc_zone_identifier.split(",") if part.strip())
+    return _expand(snapshot, subnets, types, fixed, taints, (groups, ref), siblings, keys, own_labels=False)
+
+
+def resolve(snapshot: Snapshot, spec: LaunchTemplateSpecification) -> LaunchTemplateVersion | Unknown:
+    """The launch template version that a specification means today; ``$Default`` and ``$Latest`` are looked up."""
+    versions = [
+        version
+        for version in snapshot.objects(kinds.LAUNCH_TEMPLATE_VERSIONS)
+        if version.launch_template_id == spec.launch_template_id
+        or (spec.launch_template_name and version.launch_template_name == spec.launch_template_name)
+    ]
+    name = spec.launch_template_id or spec.launch_template_name
+    wanted: LaunchTemplateVersion | None
+    if spec.version == "$Latest":
+        wanted = max(versions, key=lambda version: version.version_number, default=None)
+    elif spec.version in ("$Default", ""):
+        wanted = next((version for version in versions if version.default_version), None)
+    else:
+        wanted = next((version for version in versions if str(version.version_number) == spec.version), None)
+    if wanted is not None:
+        return wanted
+    command = f"aws ec2 describe-launch-template-versions --launch-template-id {name} --output json"
+    remedy = f"run: {command} > {name}.json"
+    return Unknown(
+        Cause.NOT_COLLECTED, f"launch template {name} version {spec.version or '$Default'} was not read", remedy
+    )
+
+
+def template_groups(version: LaunchTemplateVersion) -> tuple[tuple[str, ...], Ref]:
+    """The security groups that a launch template gives the primary interface; empty when it names none."""
+    key = f"{version.launch_template_id}/{version.version_number}"
+    data = version.launch_template_data
+    for interface in data.network_interfaces:
+        if interface.device_index == 0 and interface.network_card_index == 0 and interface.groups:
+            groups = tuple(sorted(interface.groups))
+            return groups, Ref("launch-template-versions", key, "NetworkInterfaces[0].Groups", ", ".join(groups))
+    groups = tuple(sorted(data.security_group_ids))
+    return groups, Ref("launch-template-versions", key, "SecurityGroupIds", ", ".join(groups))
+
+
+def _cluster_group(snapshot: Snapshot, nodegroup: str) -> tuple[tuple[str, ...] | Unknown, Ref]:
+    for cluster in snapshot.objects(kinds.CLUSTERS):
+        group = cluster.resources_vpc_config.cluster_security_group_id
+        if group:
+            field = "resourcesVpcConfig.clusterSecurityGroupId"
+            return (group,), Ref("clusters", cluster.name, field, group)
+    unknown = snapshot.missing(kinds.CLUSTERS) or Unknown(
+        Cause.INCOMPLETE, "the cluster's description names no cluster security group"
+    )
+    return unknown, Ref("nodegroups", nodegroup)
+
+
+def _expand(
+    snapshot: Snapshot,
+    subnets: Sequence[str],
+    types: Sequence[str],
+    fixed: Mapping[str, str],
+    taints: tuple[Taint, ...] | Unknown,
+    groups: tuple[tuple[str, ...] | Unknown, Ref],
+    siblings: Sequence[Node],
+    keys: Sequence[str],
+    *,
+    own_labels: bool,
+) -> tuple[Template, ...]:
+    result: list[Template] = []
+    for subnet in subnets:
+        found = snapshot.get(kinds.SUBNETS, subnet)
+        zone = found.availability_zone if found else ""
+        for instance_type in types or ("",):
+            labels = dict(fixed)
+            unknown: dict[str, Unknown] = {}
+            if zone:
+                labels |= {ZONE: zone, REGION: zone.rstrip("abcdefghijklmnopqrstuvwxyz")}
+            else:
+                unknown[ZONE] = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
+            if instance_type:
+                labels[INSTANCE_TYPE] = instance_type
+            else:
+                unknown[INSTANCE_TYPE] = Unknown(Cause.NOT_COLLECTED, "the group's instance types were not read")
+            _predict(labels, unknown, siblings, keys, own_labels=own_labels)
+            ids, ref = groups
+            host = Interface(
+                Attachment.HOST, ids, subnet, ids, subnet, (ref, Ref("subnets", subnet, "AvailabilityZone", zone))
+            )
+            result.append(
+                Template(
+                    labels,
+                    unknown,
+                    taints,
+                    _allocatable(snapshot, siblings, instance_type),
+                    siblings[0].metadata.annotations if siblings else {},
+                    zone,
+                    host,
+                )
+            )
+    return tuple(result)
+
+
+def _predict(
+    labels: Labels, unknown: dict[str, Unknown], siblings: Sequence[Node], keys: Sequence[str], *, own_labels: bool
+) -> None:
+    """Fill in the readable labels that the template itself does not give."""
+    for key in keys:
+        if key in labels or key in unknown:
+            continue
+        if key == HOSTNAME:
+            labels[key] = NEW_NODE
+            continue
+        values = {node.metadata.labels.get(key) for node in siblings}
+        if len(values) == 1:
+            (value,) = values
+            if value is not None:
+                labels[key] = value
+        elif values:
+            unknown[key] = Unknown(Cause.NOT_MODELLED, f"the group's nodes differ in label {key}")
+        elif not own_labels or key.startswith(_DISCOVERED) or key == ARCH:
+            why = "only running nodes show it" if own_labels else "user data may set it, which is not read"
+            unknown[key] = Unknown(Cause.NOT_MODELLED, f"label {key} of a node not yet born: {why}")
+
+
+def _with_sibling_taints(taints: tuple[Taint, ...], siblings: Sequence[Node]) -> tuple[Taint, ...]:
+    """Taints that every running node has and the template lacks are set by its start-up: predicted."""
+    if not siblings:
+        return taints
+    common = set(structural_taints(siblings[0].spec.taints))
+    for node in siblings[1:]:
+        common &= set(structural_taints(node.spec.taints))
+    return structural_taints(set(taints) | common)
+
+
+def _allocatable(snapshot: Snapshot, siblings: Sequence[Node], instance_type: str) -> dict[str, Quantity] | Unknown:
+    """A sibling's of the same instance type, else what EKS leaves of the type's capacity.
+
+    EKS reserves 255 MiB + 11 MiB per pod and 100 MiB for eviction, and 6 % of the first core, 1 % of the
+    second, 0.5 % of the next two and 0.25 % of the rest (amazon-eks-ami, nodeadm ``kubelet/reserved``).
+    """
+    for node in siblings:
+        if not instance_type or node.metadata.labels.get(INSTANCE_TYPE, instance_type) == instance_type:
+            return node.status.allocatable
+    info = snapshot.get(kinds.INSTANCE_TYPES, instance_type)
+    if info is None:
+        remedy = (
+            f"run: aws ec2 describe-instance-types --instance-types {instance_type or 'TYPE'} > instance-types.json"
+        )
+        return Unknown(
+            Cause.NOT_COLLECTED, f"the capacity of instance type {instance_type or '(unknown)'} was not read", remedy
+        )
+    cores = info.v_cpu_info.default_v_cpus
+    reserved = 60 + 10 * (cores > 1) + 5 * min(max(cores - 2, 0), 2) + 2.5 * max(cores - 4, 0)
+    pods = 110 if cores < 30 else 250
+    memory = info.memory_info.size_in_mib - (255 + 11 * pods) - 100
+    result: dict[str, Quantity] = {
+        "cpu": f"{int(cores * 1000 - reserved)}m",
+        "memory": f"{memory}Mi",
+        "pods": str(pods),
+        "ephemeral-storage": "18Gi",
+    }
+    gpus = sum(gpu.count for gpu in info.gpu_info.gpus if gpu.manufacturer.upper() == "NVIDIA") if info.gpu_info else 0
+    if gpus:
+        result["nvidia.com/gpu"] = str(gpus)
+    return result

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from clusterproof.cli import options, output
+from clusterproof.cli.output import Target, deliver, write
+from clusterproof.errors import UsageError
+
+
+def test_files_and_stdout_get_their_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each target gets its own text; what was written where is said on stderr only."""
+    deliver([Target("table", None), Target("json", tmp_path / "a.json")], lambda target: f"{target.format}\n")
+    captured = capsys.readouterr()
+    assert captured.out == "table\n"
+    assert captured.err == f"clusterproof: wrote {tmp_path / 'a.json'}\n"
+    assert (tmp_path / "a.json").read_text() == "json\n"
+
+
+def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With -q the file is written without a word."""
+    deliver([Target("json", tmp_path / "a.json")], lambda _: "x", quiet=True)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("files", [(None, None), ("a", "a"), ("a", "./a")])
+def test_two_formats_in_one_place_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str | None, ...]) -> None:
+    """Two results never mix or overwrite one another; nothing is written or printed."""
+    monkeypatch.chdir(tmp_path)
+    targets = [Target(f, None if file is None else Path(file)) for f, file in zip(("table", "json"), files, strict=True)]
+    with pytest.raises(UsageError, match="two formats"):
+        deliver(targets, lambda _: "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_written_when_one_text_cannot_be_made(tmp_path: Path) -> None:
+    """All texts are made before the first file is touched."""
+
+    def make(target: Target) -> str:
+        if target.format == "json":
+            raise UsageError("no")
+        return "x"
+
+    with pytest.raises(UsageError):
+        deliver([Target("table", tmp_path / "a"), Target("json", tmp_path / "b")], make)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_is_replaced_whole(tmp_path: Path) -> None:
+    """An existing file is replaced in one step, and nothing is left beside it."""
+    path = tmp_path / "a"
+    path.write_text("old and longer")
+    write(path, "new")
+    assert path.read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When writing fails, also by Ctrl-C, the old file stands and nothing is beside it."""
+    path = tmp_path / "a"
+    path.write_text("old")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(path, "new")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_unwritable_place_is_a_sentence(tmp_path: Path) -> None:
+    """A missing directory or a directory in the way is said, with what to do."""
+    with pytest.raises(UsageError, match=r"cannot be written \(No such file or directory\); name another place after -o"):
+        write(tmp_path / "no" / "a", "x")
+    with pytest.raises(UsageError, match="cannot be written"):
+        write(tmp_path, "x")
+
+
+def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
+    """A named pipe (or /dev/stdout) is not replaced by a file."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write(pipe, "text")
+        assert os.read(reader, 10) == b"text"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize(
+    ("tty", "env", "wanted"),
+    [
+        (True, {}, True),
+        (False, {}, False),
+        (True, {"NO_COLOR": "1"}, False),
+        (True, {"NO_COLOR": ""}, True),
+        (True, {"TERM": "dumb"}, False),
+    ],
+)
+def test_colour_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch, tty: bool, env: dict[str, str], wanted: bool) -> None:
+    """Colour needs a terminal, and NO_COLOR (if not empty) and a dumb terminal have their way."""
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: tty)
+    assert output.colour() is wanted
+
+
+def test_width_is_columns_else_80(monkeypatch: pytest.MonkeyPatch) -> None:
+    """COLUMNS counts; in a pipe without it, 80."""
+    monkeypatch.setenv("COLUMNS", "133")
+    assert output.width() == 133
+
+
+def test_notes_are_few_unless_verbose(capsys: pytest.CaptureFixture[str]) -> None:
+    """The first notes are shown and the rest counted; all with -v; none with -q."""
+    found = [f"n{i}" for i in range(8)]
+    output.notes(found, quiet=False, verbose=False)
+    assert capsys.readouterr().err.splitlines()[-2:] == ["clusterproof: note: n4", "clusterproof: note: 3 more notes; -v shows them"]
+    output.notes(found, quiet=False, verbose=True)
+    assert len(capsys.readouterr().err.splitlines()) == 8
+    output.notes(found, quiet=True, verbose=True)
+    assert capsys.readouterr().err == ""
+
+
+def test_pairs_are_parsed_or_refused() -> None:
+    """NAME=VALUE; the value may hold another =."""
+    assert options.pairs("--set", ["a=b", "c=d=e"], "PARAM=VALUE") == {"a": "b", "c": "d=e"}
+    for wrong in ("a", "a=", "=b"):
+        with pytest.raises(UsageError, match=f"--set {wrong}: expected PARAM=VALUE"):
+            options.pairs("--set", [wrong], "PARAM=VALUE")
+    with pytest.raises(UsageError, match="a is given twice"):
+        options.pairs("--set", ["a=b", "a=c"], "PARAM=VALUE")
+
+
+def test_adjustments_become_arguments() -> None:
+    """The options of a profile become what the API takes."""
+    made = options.adjustments(["p=1"], ["gpu=a,b"], ["etcd=sts/x/y"], "should")
+    assert made == {
+        "parameters": {"p": "1"},
+        "node_sets": {"gpu": ("a", "b")},
+        "workloads": {"etcd": "sts/x/y"},
+        "fail_on": "SHOULD",
+    }
+
+
+def test_given_repeats_the_input_for_a_shell() -> None:
+    """Proposed commands name the input as the user did, quoted."""
+    assert options.given(["my dump", "-"], None, {"--set": ["a=b c"]}) == "'my dump' - --set 'a=b c'"
+    assert options.given([], "demo") == "--world demo"
