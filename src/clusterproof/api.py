@@ -149,3 +149,19 @@ def connections(snapshot: Snapshot) -> tuple[Connection, ...]:
     from clusterproof.world.world import World
 
     return rows(World(snapshot))
+
+
+def render_fix(report: Report, snapshot: Snapshot, style: str = "aws-cli") -> str:
+    """A report's plan in the language of a tool; an empty text when there is no plan.
+
+    Args:
+        report: from :func:`check`, with fixes.
+        snapshot: the one that was checked.
+        style: ``aws-cli``, ``terraform`` or ``kubectl``.
+
+    Raises:
+        UsageError: there is no such style.
+    """
+    from clusterproof.fixes.render import render
+
+    return "" if report.plan is None else render(report.plan, snapshot, style)

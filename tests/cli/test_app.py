@@ -75,7 +75,7 @@ def test_help_lists_commands_and_exit_statuses(run: Run, flag: str) -> None:
     for name in app.SUMMARIES:
         assert f"\n  {name} " in done.stdout
     for status, meaning in app.EXIT_STATUSES:
-        assert re.search(rf"^  {status} +{re.escape(meaning)}", done.stdout, re.M)
+        assert re.search(rf"^  {status} +{re.escape(meaning)}", done.stdout, re.MULTILINE)
 
 
 def test_no_command_prints_help(run: Run) -> None:
@@ -127,7 +127,7 @@ class Failing(click.Command):
         super().__init__("failing")
         self.error = error
 
-    def invoke(self, ctx: click.Context) -> None:
+    def invoke(self, ctx: click.Context) -> None:  # noqa: ARG002 - click's signature
         """Fail."""
         raise self.error
 
@@ -139,7 +139,11 @@ class Failing(click.Command):
         (UnreadableClusterError("nothing could be read"), 4, "clusterproof: nothing could be read\n"),
         (ClusterproofError("name \x1b[2J"), 2, "clusterproof: name \\x1b[2J\n"),
         (KeyboardInterrupt(), 130, "\nclusterproof: interrupted; nothing was written\n"),
-        (ZeroDivisionError("division by zero"), 70, "clusterproof: this is a fault in clusterproof, not in your input: "),
+        (
+            ZeroDivisionError("division by zero"),
+            70,
+            "clusterproof: this is a fault in clusterproof, not in your input: ",
+        ),
     ],
 )
 def test_errors_are_sentences(
@@ -162,27 +166,31 @@ def test_fault_says_how_to_get_a_traceback(monkeypatch: pytest.MonkeyPatch, caps
     """A fault names its type and message and the command that shows more; with --debug it is raised."""
     monkeypatch.setattr(app.Commands, "get_command", lambda *_: Failing(ZeroDivisionError("by zero")))
     assert invoke("check")[0] == 70
-    assert "ZeroDivisionError: by zero; for a traceback to report, run: clusterproof --debug check" in capsys.readouterr().err
+    assert (
+        "ZeroDivisionError: by zero; for a traceback to report, run: clusterproof --debug check"
+        in capsys.readouterr().err
+    )
     with pytest.raises(ZeroDivisionError):
         app.run(["--debug", "check"])
 
 
 def test_closed_pipe_is_silent() -> None:
-    """A reader that goes away (| head) ends the command without a word, and not with a verdict's status."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "clusterproof", "connections", "--world", "demo", "-o", "json"],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    process.stdout.read(10)
-    process.stdout.close()
-    error = process.stderr.read().decode()
-    process.stderr.close()
-    assert process.wait(timeout=60) == 141
-    assert error == ""
+    """A reader that has gone (| head) ends the command without a word, and not with a verdict's status."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "clusterproof", "connections", "--world", "demo"],
+            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_interrupt_is_a_line_and_130(tmp_path: Path) -> None:

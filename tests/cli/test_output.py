@@ -26,10 +26,14 @@ def test_quiet_says_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize("files", [(None, None), ("a", "a"), ("a", "./a")])
-def test_two_formats_in_one_place_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str | None, ...]) -> None:
+def test_two_formats_in_one_place_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str | None, ...]
+) -> None:
     """Two results never mix or overwrite one another; nothing is written or printed."""
     monkeypatch.chdir(tmp_path)
-    targets = [Target(f, None if file is None else Path(file)) for f, file in zip(("table", "json"), files, strict=True)]
+    targets = [
+        Target(f, None if file is None else Path(file)) for f, file in zip(("table", "json"), files, strict=True)
+    ]
     with pytest.raises(UsageError, match="two formats"):
         deliver(targets, lambda _: "x")
     assert list(tmp_path.iterdir()) == []
@@ -74,7 +78,9 @@ def test_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_unwritable_place_is_a_sentence(tmp_path: Path) -> None:
     """A missing directory or a directory in the way is said, with what to do."""
-    with pytest.raises(UsageError, match=r"cannot be written \(No such file or directory\); name another place after -o"):
+    with pytest.raises(
+        UsageError, match=r"cannot be written \(No such file or directory\); name another place after -o"
+    ):
         write(tmp_path / "no" / "a", "x")
     with pytest.raises(UsageError, match="cannot be written"):
         write(tmp_path, "x")
@@ -103,7 +109,9 @@ def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
         (True, {"TERM": "dumb"}, False),
     ],
 )
-def test_colour_only_where_it_is_wanted(monkeypatch: pytest.MonkeyPatch, tty: bool, env: dict[str, str], wanted: bool) -> None:
+def test_colour_only_where_it_is_wanted(
+    monkeypatch: pytest.MonkeyPatch, tty: bool, env: dict[str, str], wanted: bool
+) -> None:
     """Colour needs a terminal, and NO_COLOR (if not empty) and a dumb terminal have their way."""
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
@@ -123,7 +131,10 @@ def test_notes_are_few_unless_verbose(capsys: pytest.CaptureFixture[str]) -> Non
     """The first notes are shown and the rest counted; all with -v; none with -q."""
     found = [f"n{i}" for i in range(8)]
     output.notes(found, quiet=False, verbose=False)
-    assert capsys.readouterr().err.splitlines()[-2:] == ["clusterproof: note: n4", "clusterproof: note: 3 more notes; -v shows them"]
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "clusterproof: note: n4",
+        "clusterproof: note: 3 more notes; -v shows them",
+    ]
     output.notes(found, quiet=False, verbose=True)
     assert len(capsys.readouterr().err.splitlines()) == 8
     output.notes(found, quiet=True, verbose=True)

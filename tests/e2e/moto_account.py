@@ -212,12 +212,27 @@ class Account:
                     TagSpecifications=_tagged("instance", own),
                 )["Instances"][0]
                 self.ids[instance["InstanceId"]] = made["InstanceId"]
-                (interface,) = instance["NetworkInterfaces"]
-                self.ids[interface["NetworkInterfaceId"]] = made["NetworkInterfaces"][0]["NetworkInterfaceId"]
-                more = [item["PrivateIpAddress"] for item in interface["PrivateIpAddresses"] if not item["Primary"]]
-                self.ec2.assign_private_ip_addresses(
-                    NetworkInterfaceId=made["NetworkInterfaces"][0]["NetworkInterfaceId"], PrivateIpAddresses=more
-                )
+                first, *more = instance["NetworkInterfaces"]
+                self._interface(first, made["NetworkInterfaces"][0]["NetworkInterfaceId"])
+                for interface in more:
+                    self._second_interface(interface, made["InstanceId"])
+
+    def _second_interface(self, interface: Raw, instance: str) -> None:
+        made = self.ec2.create_network_interface(
+            SubnetId=interface["SubnetId"],
+            PrivateIpAddress=interface["PrivateIpAddress"],
+            Description=interface["Description"],
+            Groups=[item["GroupId"] for item in interface["Groups"]],
+        )["NetworkInterface"]["NetworkInterfaceId"]
+        index = interface["Attachment"]["DeviceIndex"]
+        self.ec2.attach_network_interface(NetworkInterfaceId=made, InstanceId=instance, DeviceIndex=index)
+        self._interface(interface, made)
+
+    def _interface(self, interface: Raw, made: str) -> None:
+        self.ids[interface["NetworkInterfaceId"]] = made
+        more = [item["PrivateIpAddress"] for item in interface["PrivateIpAddresses"] if not item["Primary"]]
+        if more:
+            self.ec2.assign_private_ip_addresses(NetworkInterfaceId=made, PrivateIpAddresses=more)
 
     def _control_plane(self) -> None:
         for interface in self.file("network-interfaces")["NetworkInterfaces"]:

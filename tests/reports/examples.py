@@ -1,5 +1,6 @@
 """Reports made by hand: what the demo's world comes to, and what a hostile cluster would put into one."""
 
+# ruff: noqa: FBT003 - records, in the order of their fields
 from __future__ import annotations
 
 import msgspec
@@ -32,11 +33,19 @@ SYSTEM, GPU, CUSTOMER = "sg-0b2c4d6e8f0a1b2c3", "sg-0a1b2c3d4e5f60718", "sg-0c3d
 RULES = Source("EKS Dynamo Networking Prerequisites", "Required Security Group Rules")
 
 
-def way(service: str, address: str, port: int, *, group: str = GPU, name: str = "gpu-nodes", works: bool = False) -> tuple[Hop, ...]:
+def way(
+    service: str, address: str, port: int, *, group: str = GPU, name: str = "gpu-nodes", works: bool = False
+) -> tuple[Hop, ...]:
     """A packet's way from a node group to a Service on the system nodes."""
     system = f"{SYSTEM} (system-nodes)"
     enter = (
-        Hop(Layer.GROUP_INGRESS, Outcome.WORKS, system, "admits all traffic from itself", (Ref("security-groups", SYSTEM, "IpPermissions[0]"),))
+        Hop(
+            Layer.GROUP_INGRESS,
+            Outcome.WORKS,
+            system,
+            "admits all traffic from itself",
+            (Ref("security-groups", SYSTEM, "IpPermissions[0]"),),
+        )
         if works
         else Hop(
             Layer.GROUP_INGRESS,
@@ -47,7 +56,13 @@ def way(service: str, address: str, port: int, *, group: str = GPU, name: str = 
         )
     )
     return (
-        Hop(Layer.DNS, Outcome.WORKS, "CoreDNS", f"{service}.svc is 172.20.14.9", (Ref("services", service.replace(".", "/")),)),
+        Hop(
+            Layer.DNS,
+            Outcome.WORKS,
+            "CoreDNS",
+            f"{service}.svc is 172.20.14.9",
+            (Ref("services", service.replace(".", "/")),),
+        ),
         Hop(Layer.SERVICE, Outcome.WORKS, service, f"172.20.14.9:{port} becomes {address}:{port}, 1 endpoint"),
         Hop(Layer.POLICY_EGRESS, Outcome.WORKS, "no NetworkPolicy", "none selects the client for egress"),
         Hop(
@@ -81,13 +96,32 @@ def blocked(identity: str, service: str, address: str, port: int) -> Finding:
             f"{port}/TCP",
             (Side("gpu", 3, True, (GPU,)),),
             (Side("system", 3, False, (SYSTEM,)),),
-            (MatrixCell("gpu", "system", Outcome.BLOCKED, 9, 9, 0, path[5], path, "worker on ip-10-0-1-11", f"{service}-0 on ip-10-0-3-17"),),
+            (
+                MatrixCell(
+                    "gpu",
+                    "system",
+                    Outcome.BLOCKED,
+                    9,
+                    9,
+                    0,
+                    path[5],
+                    path,
+                    "worker on ip-10-0-1-11",
+                    f"{service}-0 on ip-10-0-3-17",
+                ),
+            ),
         ),
         tally=Tally(Verdict.FAIL, blocked=9),
         symptoms=("Unable to create lease",) if service == "etcd" else ("JetStream not available",),
         fix=Fix(
             True,
-            (Change(f"admit tcp {port} from {GPU} (gpu-nodes) to {SYSTEM} (system-nodes)", Ref("security-groups", SYSTEM), "Terraform"),),
+            (
+                Change(
+                    f"admit tcp {port} from {GPU} (gpu-nodes) to {SYSTEM} (system-nodes)",
+                    Ref("security-groups", SYSTEM),
+                    "Terraform",
+                ),
+            ),
             (Opening(f"gpu ({GPU})", f"system ({SYSTEM})", f"{port}/TCP", wanted=True),),
             (f"aws ec2 authorize-security-group-ingress --group-id {SYSTEM} --ip-permissions '{rule}'",),
         ),
@@ -98,7 +132,10 @@ def depends() -> Finding:
     """Prometheus from wherever the validator's Job lands."""
     port = 9090
     service = "monitoring.kube-prometheus-prometheus"
-    bad, good = way(service, "10.0.3.17", port), way(service, "10.0.3.17", port, group=SYSTEM, name="system-nodes", works=True)
+    bad, good = (
+        way(service, "10.0.3.17", port),
+        way(service, "10.0.3.17", port, group=SYSTEM, name="system-nodes", works=True),
+    )
     other = way(service, "10.0.3.17", port, group=CUSTOMER, name="customer-nodes")
     return Finding(
         id="dynamo/prometheus-from-validator",
@@ -116,9 +153,43 @@ def depends() -> Finding:
             (Side("customer", 0, True, (CUSTOMER,)), Side("gpu", 3, True, (GPU,)), Side("system", 3, False, (SYSTEM,))),
             (Side("system", 3, False, (SYSTEM,)),),
             (
-                MatrixCell("customer", "system", Outcome.BLOCKED, 3, 3, 0, other[5], other, "a future node of customer", "prometheus-0 on ip-10-0-3-17"),
-                MatrixCell("gpu", "system", Outcome.BLOCKED, 9, 9, 0, bad[5], bad, "ip-10-0-1-11", "prometheus-0 on ip-10-0-3-17"),
-                MatrixCell("system", "system", Outcome.WORKS, 6, 0, 0, None, good, "ip-10-0-3-16", "prometheus-0 on ip-10-0-3-17", Outcome.WORKS),
+                MatrixCell(
+                    "customer",
+                    "system",
+                    Outcome.BLOCKED,
+                    3,
+                    3,
+                    0,
+                    other[5],
+                    other,
+                    "a future node of customer",
+                    "prometheus-0 on ip-10-0-3-17",
+                ),
+                MatrixCell(
+                    "gpu",
+                    "system",
+                    Outcome.BLOCKED,
+                    9,
+                    9,
+                    0,
+                    bad[5],
+                    bad,
+                    "ip-10-0-1-11",
+                    "prometheus-0 on ip-10-0-3-17",
+                ),
+                MatrixCell(
+                    "system",
+                    "system",
+                    Outcome.WORKS,
+                    6,
+                    0,
+                    0,
+                    None,
+                    good,
+                    "ip-10-0-3-16",
+                    "prometheus-0 on ip-10-0-3-17",
+                    Outcome.WORKS,
+                ),
             ),
         ),
         odds=Odds(
@@ -132,15 +203,26 @@ def depends() -> Finding:
         fix=Fix(
             True,
             (
-                Change(f"admit tcp {port} from {CUSTOMER} (customer-nodes) to {SYSTEM} (system-nodes)", Ref("security-groups", SYSTEM)),
-                Change(f"admit tcp {port} from {GPU} (gpu-nodes) to {SYSTEM} (system-nodes)", Ref("security-groups", SYSTEM)),
+                Change(
+                    f"admit tcp {port} from {CUSTOMER} (customer-nodes) to {SYSTEM} (system-nodes)",
+                    Ref("security-groups", SYSTEM),
+                ),
+                Change(
+                    f"admit tcp {port} from {GPU} (gpu-nodes) to {SYSTEM} (system-nodes)",
+                    Ref("security-groups", SYSTEM),
+                ),
             ),
             (
                 Opening(f"customer ({CUSTOMER})", f"system ({SYSTEM})", "9090/TCP", wanted=True),
                 Opening(f"gpu ({GPU})", f"system ({SYSTEM})", "9090/TCP", wanted=True),
             ),
-            tuple(f"aws ec2 authorize-security-group-ingress --group-id {SYSTEM} --protocol tcp --port 9090 --source-group {g}" for g in (CUSTOMER, GPU)),
-            ("podAffinity toward Prometheus would make this check pass, and leave the port blocked: it hides the fault",),
+            tuple(
+                f"aws ec2 authorize-security-group-ingress --group-id {SYSTEM} --protocol tcp --port 9090 --source-group {g}"
+                for g in (CUSTOMER, GPU)
+            ),
+            (
+                "podAffinity toward Prometheus would make this check pass, and leave the port blocked: it hides the fault",
+            ),
         ),
     )
 
@@ -161,7 +243,11 @@ def dns() -> Finding:
             "53/UDP",
             (Side("gpu", 3, True, (GPU,)),),
             (Side("system", 3, False, (SYSTEM,)),),
-            (MatrixCell("gpu", "system", Outcome.WORKS, 9, 0, 0, None, path, "ip-10-0-1-11", "coredns-1 on ip-10-0-3-17"),),
+            (
+                MatrixCell(
+                    "gpu", "system", Outcome.WORKS, 9, 0, 0, None, path, "ip-10-0-1-11", "coredns-1 on ip-10-0-3-17"
+                ),
+            ),
         ),
         tally=Tally(Verdict.PASS, works=9),
     )
@@ -223,9 +309,27 @@ def report(*findings: Finding, fail_on: Level = Level.MUST, plan: Fix | None = N
             read_at="2026-05-15T10:02:00Z",
             nodes=6,
             groups=(
-                GroupLine("customer", "EKS managed node group", 0, True, (CUSTOMER,), ("worker",), ("every node group",)),
-                GroupLine("gpu", "EKS managed node group", 3, True, (GPU,), ("gpu", "worker"), ("nodes offer nvidia.com/gpu", "every node group")),
-                GroupLine("system", "Auto Scaling group", 3, False, (SYSTEM,), ("system", "worker"), ("runs sts/dynamo/etcd", "every node group")),
+                GroupLine(
+                    "customer", "EKS managed node group", 0, True, (CUSTOMER,), ("worker",), ("every node group",)
+                ),
+                GroupLine(
+                    "gpu",
+                    "EKS managed node group",
+                    3,
+                    True,
+                    (GPU,),
+                    ("gpu", "worker"),
+                    ("nodes offer nvidia.com/gpu", "every node group"),
+                ),
+                GroupLine(
+                    "system",
+                    "Auto Scaling group",
+                    3,
+                    False,
+                    (SYSTEM,),
+                    ("system", "worker"),
+                    ("runs sts/dynamo/etcd", "every node group"),
+                ),
             ),
             data_plane="VPC CNI, no custom networking, no security groups for pods",
             sources=("demo",),
@@ -234,7 +338,10 @@ def report(*findings: Finding, fail_on: Level = Level.MUST, plan: Fix | None = N
             "dynamo",
             "NVIDIA Dynamo on EKS",
             Document("EKS Dynamo Networking Prerequisites", "https://docs.nvidia.com/aicr", ""),
-            (ParameterLine("dynamo-version", "1.1.0", "helm release dynamo/dynamo-platform"), ParameterLine("validator", "document", "default")),
+            (
+                ParameterLine("dynamo-version", "1.1.0", "helm release dynamo/dynamo-platform"),
+                ParameterLine("validator", "document", "default"),
+            ),
         ),
         findings=findings,
         counts=count(findings),
@@ -246,7 +353,11 @@ def report(*findings: Finding, fail_on: Level = Level.MUST, plan: Fix | None = N
 
 def demo() -> Report:
     """The document's story: two fail, one depends, the rest passes or is open."""
-    failing = (blocked("etcd-from-gpu-nodes", "etcd", "10.0.3.21", 2379), blocked("nats-from-gpu-nodes", "nats", "10.0.3.22", 4222), depends())
+    failing = (
+        blocked("etcd-from-gpu-nodes", "etcd", "10.0.3.21", 2379),
+        blocked("nats-from-gpu-nodes", "nats", "10.0.3.22", 4222),
+        depends(),
+    )
     fixes = [finding.fix for finding in failing if finding.fix]
     plan = Fix(
         True,
@@ -257,7 +368,7 @@ def demo() -> Report:
     return report(*failing, dns(), undecided(), capacity(), skipped(), plan=plan)
 
 
-EVIL = "\x1b[31mred\x07\x9b2J‮evil\r\n| `x` <script>alert(1)</script> [a](javascript:b) **\x00"
+EVIL = "\x1b[31mred\x07\x9b2J\u202eevil\r\n| `x` <script>alert(1)</script> [a](javascript:b) **\x00"
 """What a name in a hostile cluster could hold."""
 
 

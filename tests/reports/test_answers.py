@@ -26,7 +26,9 @@ def test_path_is_drawn_top_to_bottom_and_ends_in_a_sentence() -> None:
     """From, the hops in order, to, every pair of groups, and one sentence."""
     lines = text(answer()).splitlines()
     assert lines[0] == "job/x/y to svc/monitoring/prometheus, 9090/TCP"
-    marks = [i for i, line in enumerate(lines) if line.startswith(("  from  ", "    1  ", "    6  ", "    7  ", "  to    "))]
+    marks = [
+        i for i, line in enumerate(lines) if line.startswith(("  from  ", "    1  ", "    6  ", "    7  ", "  to    "))
+    ]
     assert len(marks) == 5
     assert marks == sorted(marks)
     assert "  gpu to system       BLOCKED at hop 6" in lines
@@ -60,7 +62,11 @@ def test_verbose_draws_each_distinct_path_once() -> None:
 def test_answer_without_a_place_has_only_its_sentence() -> None:
     """Something that cannot be scheduled anywhere has no path, but an answer."""
     value = Answer("job/x/y", "svc/a/b", "1/TCP", Verdict.FAIL, (), "No. job/x/y cannot be scheduled: no node fits")
-    assert text(value).splitlines() == ["job/x/y to svc/a/b, 1/TCP", "", "No. job/x/y cannot be scheduled: no node fits."]
+    assert text(value).splitlines() == [
+        "job/x/y to svc/a/b, 1/TCP",
+        "",
+        "No. job/x/y cannot be scheduled: no node fits.",
+    ]
 
 
 def test_hostile_names_reach_no_terminal() -> None:

@@ -15,10 +15,26 @@ from tests.reports import examples
 
 HOP = examples.way("dynamo.etcd", "10.0.3.21", 2379)[5]
 ROWS = (
-    Connection("deploy/dynamo/worker", "gpu", "sts/dynamo/etcd", "system", "dynamo/etcd", "2379/TCP", Outcome.BLOCKED, HOP, 9),
-    Connection("deploy/dynamo/worker", "gpu", "sts/dynamo/etcd", "system", "dynamo/etcd", "2380/TCP", Outcome.BLOCKED, HOP, 9),
-    Connection("deploy/dynamo/worker", "gpu", "deploy/kube-system/coredns", "system", "kube-system/kube-dns", "53/UDP", Outcome.WORKS, None, 9),
-    Connection("ds/kube-system/aws-node", "gpu", "sts/dynamo/etcd", "system", "dynamo/etcd", "2379/TCP", Outcome.VARIES, HOP, 3),
+    Connection(
+        "deploy/dynamo/worker", "gpu", "sts/dynamo/etcd", "system", "dynamo/etcd", "2379/TCP", Outcome.BLOCKED, HOP, 9
+    ),
+    Connection(
+        "deploy/dynamo/worker", "gpu", "sts/dynamo/etcd", "system", "dynamo/etcd", "2380/TCP", Outcome.BLOCKED, HOP, 9
+    ),
+    Connection(
+        "deploy/dynamo/worker",
+        "gpu",
+        "deploy/kube-system/coredns",
+        "system",
+        "kube-system/kube-dns",
+        "53/UDP",
+        Outcome.WORKS,
+        None,
+        9,
+    ),
+    Connection(
+        "ds/kube-system/aws-node", "gpu", "sts/dynamo/etcd", "system", "dynamo/etcd", "2379/TCP", Outcome.VARIES, HOP, 3
+    ),
 )
 HOSTILE = Connection('=cmd|"a"\x1b[2J', 'g"\\', "s\u202e", "-1+1", "a/b\n", "1/TCP", Outcome.UNKNOWN, HOP, 1)
 
@@ -44,7 +60,9 @@ def test_table_groups_by_client_and_by_what_stops_it() -> None:
 
 def test_clients_that_are_alike_stand_together() -> None:
     """Two clients on one group with the same reach are one entry."""
-    alike = tuple(Connection(name, "gpu", *(getattr(ROWS[2], f) for f in ROWS[2].__struct_fields__[2:])) for name in ("a", "b"))
+    alike = tuple(
+        Connection(name, "gpu", *(getattr(ROWS[2], f) for f in ROWS[2].__struct_fields__[2:])) for name in ("a", "b")
+    )
     assert table(alike).splitlines()[0] == "a and b on gpu"
     assert table(alike).count("kube-system/kube-dns") == 1
 

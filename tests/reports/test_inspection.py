@@ -18,8 +18,12 @@ def shown(tmp_path: Path, *, width: int = 80) -> str:
     pods = table_of(kinds.PODS, [], [Coverage("dynamo"), Coverage("secret", DENIED)])
     nodes = table_of(kinds.NODES, [{"metadata": {"name": f"n{i}"}} for i in range(3)])
     nodes.unknown_fields = (UnknownField("n0", "spec", Unknown(Cause.REDACTED, "redacted on request")),)
-    groups = table_of(kinds.SECURITY_GROUPS, [], [Coverage(missing=Unknown(Cause.DENIED, "UnauthorizedOperation\x1b[2J"))])
-    meta = Meta(time="2026-05-15T10:02:00Z", cluster="prod\x1b", region="us-west-2", sources=("./dump",), notes=("a\nb",))
+    groups = table_of(
+        kinds.SECURITY_GROUPS, [], [Coverage(missing=Unknown(Cause.DENIED, "UnauthorizedOperation\x1b[2J"))]
+    )
+    meta = Meta(
+        time="2026-05-15T10:02:00Z", cluster="prod\x1b", region="us-west-2", sources=("./dump",), notes=("a\nb",)
+    )
     path = tmp_path / "x.snapshot"
     write(Snapshot(meta, {"pods": pods, "nodes": nodes, "security-groups": groups}), path)
     return inspection.render(verify(path), width=width, colour=False)

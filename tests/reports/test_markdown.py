@@ -51,7 +51,7 @@ def test_table_cells_hold_anything(rows: list[list[str]], as_code: bool) -> None
     """No cell ends early or swallows its neighbour, as text or as code."""
     make = code if as_code else escape
     html = PARSER.render(table(["a", "b"], [[make(cell) for cell in row] for row in rows]))
-    cells = [words(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html, re.S)]
+    cells = [words(cell) for cell in re.findall(r"<td[^>]*>(.*?)</td>", html, re.DOTALL)]
     assert cells == [" ".join(cell.split()) for row in rows for cell in row]
 
 
@@ -82,7 +82,7 @@ def test_report_renders_as_tables_and_blocks() -> None:
     ]
     assert html.count("<table>") == 1 + 2 * 3
     assert html.count('<pre><code class="language-shell">') == 4
-    rows = re.findall(r"<tr>(.*?)</tr>", html, re.S)
+    rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
     assert all(len(re.findall(r"<t[hd]", row)) in (2, 4, 6) for row in rows)
     assert "With 4 changes all 3 pass" in html
     assert "Exit status 1: something at MUST or above fails." in html

@@ -64,7 +64,9 @@ def test_closed_sets_are_closed(kind: type[enum.Enum]) -> None:
     assert sorted(SCHEMA["$defs"][kind.__name__]["enum"]) == sorted(member.value for member in kind)
 
 
-@pytest.mark.parametrize("report", [examples.demo(), examples.hostile(), examples.report()], ids=["demo", "hostile", "empty"])
+@pytest.mark.parametrize(
+    "report", [examples.demo(), examples.hostile(), examples.report()], ids=["demo", "hostile", "empty"]
+)
 def test_reports_validate(report: Report) -> None:
     """What is printed is what the schema says, also with strange names."""
     validator = jsonschema.Draft202012Validator(SCHEMA)
@@ -74,7 +76,11 @@ def test_reports_validate(report: Report) -> None:
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [(("findings", 0, "verdict"), "ok"), (("findings", 0, "matrix", "cells", 0, "cells"), "9"), (("exit_status",), None)],
+    [
+        (("findings", 0, "verdict"), "ok"),
+        (("findings", 0, "matrix", "cells", 0, "cells"), "9"),
+        (("exit_status",), None),
+    ],
 )
 def test_schema_refuses_what_is_not_a_report(path: tuple[Any, ...], value: object) -> None:
     """A wrong verdict or type deep inside is found: the schema is not one that accepts everything."""

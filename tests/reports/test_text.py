@@ -29,7 +29,9 @@ from tests.reports import examples
 def test_clean_leaves_nothing_that_a_terminal_obeys(text: str) -> None:
     """No control, format, private or unassigned character survives, and harmless text is unchanged."""
     result = clean(text)
-    assert all(unicodedata.category(char)[0] != "C" and unicodedata.category(char) not in ("Zl", "Zp") for char in result)
+    assert all(
+        unicodedata.category(char)[0] != "C" and unicodedata.category(char) not in ("Zl", "Zp") for char in result
+    )
     if text.isprintable():
         assert result == text
 
@@ -101,7 +103,7 @@ def test_width_counts_columns() -> None:
 
 COMMANDS = [
     "aws ec2 authorize-security-group-ingress --group-id sg-0b2c4d6e8f0a1b2c3 --protocol tcp --port 9090 --source-group sg-1",
-    "aws ec2 x --ip-permissions 'IpProtocol=tcp, --not-an-option FromPort=1' --tag \"a \\\" --b\" --last-one-is-quite-long z",
+    'aws ec2 x --ip-permissions \'IpProtocol=tcp, --not-an-option FromPort=1\' --tag "a \\" --b" --last-one-is-quite-long z',
     "kubectl annotate a\\ --b -n dynamo --overwrite --with-a-very-long-option=value --and-another-very-long-option=value",
 ]
 
@@ -123,6 +125,14 @@ def test_command_lines_break_before_options_and_leave_several_lines_alone() -> N
     assert all(line.lstrip().startswith("--") for line in lines[1:])
     document = "kubectl apply -f - <<'EOF'\na: " + "b" * 100 + "\nEOF"
     assert "\n".join(command_lines(document, 40, 6)) == document
+
+
+def test_command_lines_join_what_was_continued() -> None:
+    """Continuation lines are laid out anew; a line feed in a quotation or a here-document is kept as it is."""
+    continued = "aws ec2 x \\\n  --group-id 'sg 1'  \\\n  --port 1"
+    assert command_lines(continued, 80, 6) == ["      aws ec2 x --group-id 'sg 1' --port 1"]
+    for kept in ("echo 'a \\\n b'", 'echo "a \\\n b"', "cat <<E\n a \\\n b\nE", "a \\\n b\nc"):
+        assert "\n".join(command_lines(kept, 80, 6)) == kept
 
 
 def test_sentences_and_lists() -> None:

@@ -40,7 +40,9 @@ def test_a_prediction_equals_the_new_dump() -> None:
     """What overlay.apply predicts equals what EC2 lists after the command, UserId and description aside."""
     before = groups({"GroupId": "sg-1", "IpPermissions": [rule(80, "sg-a")]})
     permission = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": "sg-b"}]}
-    predicted = overlay.apply(before, overlay.Overlay((overlay.AddPermission("sg-1", False, permission),)))
+    predicted = overlay.apply(
+        before, overlay.Overlay((overlay.AddPermission("sg-1", egress=False, permission=permission),))
+    )
     dumped = groups({"GroupId": "sg-1", "IpPermissions": [rule(80, "sg-b", "sg-a", Description="clusterproof")]})
     assert differences(predicted, dumped) == []
     assert len(differences(predicted, dumped, descriptions=True)) == 2

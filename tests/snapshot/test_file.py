@@ -35,7 +35,9 @@ def sample(pods: int = 50) -> Snapshot:
         Meta(time="2026-05-15T10:02:00Z", cluster="demo", account="111122223333", region="us-west-2", sources=("a",)),
         {
             "pods": Table(
-                kinds.PODS, pod_table.lines, unknown_fields=[UnknownField("dynamo/p-1", "spec.containers.0.env", secret)]
+                kinds.PODS,
+                pod_table.lines,
+                unknown_fields=[UnknownField("dynamo/p-1", "spec.containers.0.env", secret)],
             ),
             "nodes": table_of(kinds.NODES, [{"metadata": {"name": "n1"}}]),
             "networkpolicies": table_of(kinds.NETWORK_POLICIES, [], [Coverage("dynamo"), Coverage("", denied)]),
@@ -84,7 +86,9 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=40), max_size=4), max_size=60), st.integers(1, 400))
+@given(
+    st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=40), max_size=4), max_size=60), st.integers(1, 400)
+)
 def test_any_objects_round_trip(labels: list[dict[str, str]], frame: int) -> None:
     """Whatever text the objects hold, and wherever frames are cut, the same lines come back."""
     rows = [{"metadata": {"name": str(n), "labels": each}} for n, each in enumerate(labels)]

@@ -54,7 +54,7 @@ def test_settings_that_rules_read_stay(name: str, value: str) -> None:
 
 def test_kubernetes_objects() -> None:
     """Managed fields and last-applied go; credentials in pods and templates are replaced and said to be unknown."""
-    container = {
+    container: dict[str, Any] = {
         "env": [{"name": "A", "value": "1"}, {"name": "API_TOKEN", "value": "0123456789abcdef"}],
         "args": ["--port=1", "--token=0123456789abcdef", "--password", "letmein!", "--dsn", "x://a:bcd@h"],
     }
@@ -77,7 +77,11 @@ def test_kubernetes_objects() -> None:
 
 def test_config_maps() -> None:
     """A credential in a ConfigMap goes, the rest of its data stays."""
-    raw = {"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"db.password": "letmein!", "Corefile": ".:53 {}"}}
+    raw: dict[str, Any] = {
+        "kind": "ConfigMap",
+        "metadata": {"name": "x"},
+        "data": {"db.password": "letmein!", "Corefile": ".:53 {}"},
+    }
     assert [path for path, _ in redact.kubernetes_object(raw)] == ["data.db.password"]
     assert raw["data"] == {"db.password": "REDACTED", "Corefile": ".:53 {}"}
 
@@ -90,7 +94,7 @@ def test_odd_shapes_pass_through() -> None:
 
 def test_user_data_goes() -> None:
     """EC2 user data leaves launch templates, and is recorded as unknown."""
-    raw = {"LaunchTemplateData": {"UserData": "c2VjcmV0", "InstanceType": "p5.48xlarge"}}
+    raw: dict[str, Any] = {"LaunchTemplateData": {"UserData": "c2VjcmV0", "InstanceType": "p5.48xlarge"}}
     assert [path for path, _ in redact.aws_object(raw)] == ["LaunchTemplateData.UserData"]
     assert raw == {"LaunchTemplateData": {"InstanceType": "p5.48xlarge"}}
 

@@ -71,7 +71,7 @@ CLUSTER = {"name": "demo", "arn": "arn:aws:eks:us-west-2:111122223333:cluster/de
 
 
 def test_mixed_list_is_complete_for_the_kinds_that_occur(make: Make) -> None:
-    """kubectl get nodes,pods -A -o json: these two are complete, others were not collected."""
+    """Kubectl get nodes,pods -A -o json: these two are complete, others were not collected."""
     dump = make({"all.json": listed(obj("Node", "n1"), obj("Pod", "p", "a"), obj("Pod", "p", "b"))})
     snapshot = load_snapshot([dump])
     assert [node.metadata.name for node in snapshot.objects(kinds.NODES)] == ["n1"]
@@ -91,7 +91,7 @@ def test_collected_kinds_that_do_not_occur_are_none(make: Make) -> None:
 
 
 def test_stdin_and_directory_together(make: Make) -> None:
-    """kubectl … | clusterproof check - ./aws-json."""
+    """Kubectl … | clusterproof check - ./aws-json."""
     dump = make({"describe-cluster.json": {"cluster": CLUSTER}})
     stdin = io.BytesIO(json.dumps(listed(obj("Node", "n1"))).encode())
     snapshot = load_snapshot(["-", dump], stdin=stdin)
@@ -155,7 +155,7 @@ items:
 
 
 def test_single_objects_do_not_make_a_list(make: Make) -> None:
-    """kubectl get pod p -o json says nothing of other pods, unless the user does."""
+    """Kubectl get pod p -o json says nothing of other pods, unless the user does."""
     dump = make({"p.json": obj("Pod", "p", "a")})
     assert cause(load_snapshot([dump]), kinds.PODS) is Cause.INCOMPLETE
     assert cause(load_snapshot([dump], collected=["pods"]), kinds.PODS) is None
@@ -165,7 +165,9 @@ def test_aws_answers_by_their_member(make: Make) -> None:
     """Reservations are flattened; --query lists are known by a member that one kind has."""
     dump = make(
         {
-            "1.json": {"Reservations": [{"Instances": [{"InstanceId": "i-1"}]}, {"Instances": [{"InstanceId": "i-2"}]}]},
+            "1.json": {
+                "Reservations": [{"Instances": [{"InstanceId": "i-1"}]}, {"Instances": [{"InstanceId": "i-2"}]}]
+            },
             "2.json": [{"GroupId": "sg-1", "IpPermissions": []}],
             "3.json": {"PrefixLists": [{"PrefixListId": "pl-00000001", "PrefixListName": "x"}]},
             "pl-00000001.json": {"Entries": [{"Cidr": "10.0.0.0/8"}]},
@@ -184,10 +186,15 @@ def test_aws_answers_by_their_member(make: Make) -> None:
 
 def test_prefix_lists_without_entries_are_named(make: Make) -> None:
     """A list whose entries were not given makes the entries incomplete, with the command for the first one."""
-    dump = make({"a.json": {"PrefixLists": [{"PrefixListId": "pl-1a2b3c4d"}]}, "b.json": {"Entries": [{"Cidr": "10.0.0.0/8"}]}})
+    dump = make(
+        {"a.json": {"PrefixLists": [{"PrefixListId": "pl-1a2b3c4d"}]}, "b.json": {"Entries": [{"Cidr": "10.0.0.0/8"}]}}
+    )
     snapshot = load_snapshot([dump])
     assert any("unnamed prefix list" in note for note in snapshot.meta.notes)
-    assert cause(load_snapshot([dump]), kinds.PREFIX_LIST_ENTRIES) in (Cause.NOT_COLLECTED, Cause.INCOMPLETE)
+    missing = snapshot.missing(kinds.PREFIX_LIST_ENTRIES)
+    assert missing is not None
+    assert missing.cause is Cause.INCOMPLETE
+    assert "--prefix-list-id pl-1a2b3c4d" in missing.remedy
 
 
 def group(name: str, cluster: str = "demo") -> dict[str, Any]:
@@ -253,7 +260,7 @@ def test_what_was_read_beats_an_error(make: Make) -> None:
 
 
 def test_a_kind_that_the_server_lacks_has_no_objects(make: Make) -> None:
-    """"doesn't have a resource type", or a full list of definitions without it: there are none."""
+    """The server does not know the type, or a full list of definitions lacks it: there are none."""
     text = 'error: the server doesn\'t have a resource type "securitygrouppolicies"\n'
     snapshot = load_snapshot([make({"sgp.json": text, "n.json": listed(obj("Node", "n"))})])
     assert cause(snapshot, kinds.SECURITY_GROUP_POLICIES) is None
@@ -308,11 +315,15 @@ def test_cluster_info_dump_to_stdout() -> None:
 def bundle_files() -> dict[str, Any]:
     """A troubleshoot.sh bundle: lists, older bare arrays, errors, redactions, and what is no concern of ours."""
     names = ["default", "kube-system"]
-    pod = obj("Pod", "p", "default", spec={"containers": [{"name": "c", "env": [{"name": "X", "value": "***HIDDEN***"}]}]})
+    pod = obj(
+        "Pod", "p", "default", spec={"containers": [{"name": "c", "env": [{"name": "X", "value": "***HIDDEN***"}]}]}
+    )
     policy = obj("NetworkPolicy", "deny", "default", api="networking.k8s.io/v1", spec={"podSelector": {}})
     bare = {key: value for key, value in policy.items() if key not in ("kind", "apiVersion")}
     eni = obj("ENIConfig", "us-west-2a", api="crd.k8s.amazonaws.com/v1alpha1", spec={"subnet": "subnet-1"})
-    refused = 'services is forbidden: User "x" cannot list resource "services" in API group "" in the namespace "default"'
+    refused = (
+        'services is forbidden: User "x" cannot list resource "services" in API group "" in the namespace "default"'
+    )
     return {
         "version.yaml": "apiVersion: x\n",
         "analysis.json": [{"name": "x"}],
@@ -357,6 +368,7 @@ def test_support_bundle(make: Make, tmp_path: Path, form: str) -> None:
 
 def test_secrets_become_helm_releases(make: Make) -> None:
     """Of all Secrets the deployed revision of each release remains, as facts."""
+
     def secret(revision: int, version: str, status: str) -> dict[str, Any]:
         chart = {"chart": {"metadata": {"name": "dynamo-platform", "version": version}}, "info": {"status": status}}
         payload = base64.b64encode(base64.b64encode(gzip.compress(json.dumps(chart).encode()))).decode()
@@ -377,8 +389,15 @@ def test_secrets_become_helm_releases(make: Make) -> None:
 
 
 def test_helm_list(make: Make) -> None:
-    """helm list -A -o json gives chart and version in one word."""
-    row = {"name": "d", "namespace": "dynamo", "revision": "3", "status": "deployed", "chart": "dynamo-platform-1.1.0-rc.1", "app_version": ""}
+    """Helm list -A -o json gives chart and version in one word."""
+    row = {
+        "name": "d",
+        "namespace": "dynamo",
+        "revision": "3",
+        "status": "deployed",
+        "chart": "dynamo-platform-1.1.0-rc.1",
+        "app_version": "",
+    }
     snapshot = load_snapshot([make({"helm.json": [row]})])
     (release,) = snapshot.objects(kinds.HELM_RELEASES)
     assert (release.chart, release.version) == ("dynamo-platform", "1.1.0-rc.1")
@@ -410,7 +429,14 @@ def test_the_same_object_twice(make: Make) -> None:
 def test_two_clusters(make: Make) -> None:
     """Two clusters in one directory are an error that names them; --cluster chooses among EKS output."""
     other = CLUSTER | {"name": "other", "arn": "arn:aws:eks:us-west-2:111122223333:cluster/other"}
-    dump = make({"a.json": {"cluster": CLUSTER}, "b.json": {"cluster": other}, "g.json": group("gpu"), "h.json": group("x", "other")})
+    dump = make(
+        {
+            "a.json": {"cluster": CLUSTER},
+            "b.json": {"cluster": other},
+            "g.json": group("gpu"),
+            "h.json": group("x", "other"),
+        }
+    )
     with pytest.raises(InputError, match=r"other, but demo in .*a\.json: these are two clusters; .*--cluster"):
         load_snapshot([dump])
     snapshot = load_snapshot([dump], cluster="other")
@@ -454,11 +480,19 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "items": ("p.json", '{"kind":"List","apiVersion":"v1","items":5}', "items: expected a list, got a number"),
     "member": ("s.json", '{"SecurityGroups": {"a": 1}}', "SecurityGroups: expected a list, got an object"),
     "item": ("p.json", listed("x"), "items[0]: expected an object, got text"),  # type: ignore[arg-type]
-    "field": ("p.json", listed(obj("Pod", "p", "a", spec={"nodeName": {}})), "Pod a/p: spec.nodeName: expected text, got an object"),
+    "field": (
+        "p.json",
+        listed(obj("Pod", "p", "a", spec={"nodeName": {}})),
+        "Pod a/p: spec.nodeName: expected text, got an object",
+    ),
     "aws field": ("s.json", {"SecurityGroups": [{"GroupId": 5}]}, "GroupId: expected text, got a number"),
     "aws id": ("s.json", {"SecurityGroups": [{"GroupName": "x"}]}, "lacks the field"),
     "cluster": ("c.json", {"cluster": "demo"}, "cluster: expected an object"),
-    "utf-8": ("p.json", b'{"kind":"List","items":[{"kind":"Pod","apiVersion":"v1","metadata":{"name":"\xff"}}]}', "UTF-8"),
+    "utf-8": (
+        "p.json",
+        b'{"kind":"List","items":[{"kind":"Pod","apiVersion":"v1","metadata":{"name":"\xff"}}]}',
+        "UTF-8",
+    ),
     "empty": ("p.json", "", "is empty"),
     "truncated": ("p.json", '{"kind": "List",\n "items": [', "line 2, column"),
     "malformed": ("p.json", '{"kind": "List",\n "items": [}', "line 2, column 12: not JSON"),
@@ -521,9 +555,9 @@ def test_nothing_at_all(make: Make, tmp_path: Path) -> None:
         load_snapshot([])
     with pytest.raises(InputError, match="nothing can be read here"):
         load_snapshot(["-"])
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("a", "b")
     with pytest.raises(SnapshotFormatError, match=r"x\.zip: is a zip, but not a snapshot"):
-        with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
-            archive.writestr("a", "b")
         load_snapshot([tmp_path / "x.zip"])
 
 
@@ -563,7 +597,10 @@ def test_windows_shells(make: Make) -> None:
 def test_redaction_on_the_way_in(make: Make) -> None:
     """No secret, managed field or null reaches the tables."""
     pod = obj("Pod", "p", "a", metadata={"managedFields": [{"manager": "x"}], "creationTimestamp": None})
-    pod["spec"] = {"containers": [{"name": "c", "env": [{"name": "DB_PASSWORD", "value": "letmein!"}]}], "volumes": None}
+    pod["spec"] = {
+        "containers": [{"name": "c", "env": [{"name": "DB_PASSWORD", "value": "letmein!"}]}],
+        "volumes": None,
+    }
     template = {"LaunchTemplateId": "lt-1", "LaunchTemplateData": {"UserData": "c2VjcmV0"}}
     snapshot = load_snapshot([make({"p.json": listed(pod), "l.json": {"LaunchTemplateVersions": [template]}})])
     text = b"".join(table.lines.line(n) for table in snapshot.tables.values() for n in range(len(table)))
@@ -571,6 +608,31 @@ def test_redaction_on_the_way_in(make: Make) -> None:
         assert word not in text
     assert snapshot.unknown_field(kinds.PODS, "a/p", "spec.containers.0.env.0.value") is not None
     assert snapshot.unknown_field(kinds.LAUNCH_TEMPLATE_VERSIONS, "lt-1/1", "LaunchTemplateData.UserData") is not None
+
+
+def test_pods_as_controllers_make_them(make: Make) -> None:
+    """Environment from fields, Secrets and ConfigMaps, probes, projected volumes, null probe times: all are read."""
+    env = [
+        {"name": "POD", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
+        {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        {"name": "PLAIN", "value": "x"},
+    ]
+    container = {
+        "name": "c",
+        "env": env,
+        "livenessProbe": {"httpGet": {"path": "/", "port": "http"}},
+        "lifecycle": None,
+    }
+    condition = {"type": "Ready", "status": "True", "lastProbeTime": None}
+    token = {"name": "kube-api-access-x", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+    pod = obj("Pod", "p", "a", spec={"containers": [container], "volumes": [token]}, status={"conditions": [condition]})
+    snapshot = load_snapshot([make({"pods.json": listed(pod)})])
+    (read,) = snapshot.objects(kinds.PODS)
+    assert [each.value_from is None for each in read.spec.containers[0].env] == [False, False, True]
+    raw = snapshot.raw(kinds.PODS, "a/p")
+    assert raw is not None
+    assert raw["status"]["conditions"] == [{"type": "Ready", "status": "True"}]
+    assert "lifecycle" not in raw["spec"]["containers"][0]
 
 
 def test_same_files_same_bytes(make: Make) -> None:

@@ -4,6 +4,7 @@ import ipaddress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import clusterproof
@@ -14,18 +15,19 @@ from clusterproof.placement.odds import after_caching
 from clusterproof.placement.requests import pod_requests
 from clusterproof.placement.scores import score
 from clusterproof.placement.version import SchedulerVersion, scheduler_version
+from clusterproof.profiles.model import Template
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import Instance
-from clusterproof.snapshot.kubernetes import Container, Pod, PodMetadata, PodSpec, Quantity, Resources, Toleration
+from clusterproof.snapshot.kubernetes import Pod, PodMetadata, PodSpec, Quantity, Resources, Toleration
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.world import World
-from tests.worlds.page import GroupRow, pages
+from tests.worlds.page import PAGE, GroupRow, pages
 
 NOT_NEEDED = {
     kinds.ENDPOINTS.name,  # EndpointSlices say the same
     kinds.CONFIG_MAPS.name,  # no rule reads them
 }
-IMAGE, MIB = "ghcr.io/nvidia/validator:v1", 2**20
+MIB = 2**20
 TIED = ("demo", "inference-at-zero")
 
 
@@ -40,10 +42,19 @@ def name_of(snapshot: Snapshot) -> str:
     return Path(snapshot.meta.sources[0]).name
 
 
+def template() -> Template:
+    """The profile's validator in the document's version."""
+    return clusterproof.load_profile("dynamo").workloads["validator"].templates["document"]
+
+
 def validator(requests: dict[str, Quantity] | None = None) -> Pod:
-    """A pod that tolerates everything and has no preference."""
-    container = Container("check", IMAGE, resources=Resources(requests or {}))
-    spec = PodSpec(containers=(container,), tolerations=(Toleration(operator="Exists"),))
+    """The pod of the profile's validator, or one like it with other requests."""
+    spec = msgspec.convert(template().spec, PodSpec)
+    if requests is not None:
+        (container,) = spec.containers
+        spec = msgspec.structs.replace(
+            spec, containers=(msgspec.structs.replace(container, resources=Resources(requests)),)
+        )
     return Pod(PodMetadata("validator", "aicr-validation"), spec)
 
 
@@ -208,8 +219,14 @@ def test_twelve_nodes_tie(name: str) -> None:
     scores = score(validator(), cluster, cluster.nodes, version)
     assert isinstance(scores, tuple)
     assert len(scores) == 12
-    expected = (("ImageLocality", 0), ("NodeResourcesFit", 97), ("TaintToleration", 300))
-    assert {tuple(sorted(item.scores.items())) for item in scores} == {expected}
+    assert {tuple(sorted(item.scores.items())) for item in scores} == {
+        (
+            ("ImageLocality", 0),
+            ("NodeResourcesBalancedAllocation", 98),
+            ("NodeResourcesFit", 96),
+            ("TaintToleration", 300),
+        )
+    }
 
 
 @pytest.mark.parametrize("name", TIED)
@@ -235,15 +252,28 @@ def test_all_nodes_hold_the_same_requests(name: str) -> None:
 @pytest.mark.parametrize(("size", "stays"), [(512 * MIB, 1), (394 * MIB, 1), (393 * MIB, 1 / 12)])
 def test_the_first_node_keeps_winning_from_394_mib_on(size: int, stays: float) -> None:
     """An image of 32.77 MiB × 12 or more wins its node all later runs; a smaller one leaves the tie as it was."""
-    after = after_caching(validator(), cluster_of(clusterproof.load_world("demo")), {IMAGE: size})
+    (container,) = validator().spec.containers
+    after = after_caching(validator(), cluster_of(clusterproof.load_world("demo")), {container.image: size})
     assert after.why_not is None
     assert float(after.stays) == pytest.approx(stays)
 
 
 def test_no_node_has_the_validators_image(snapshot: Snapshot) -> None:
-    """The story begins with a cold cache: no node lists a validator's image."""
+    """The story begins with a cold cache: no node lists the validator's image."""
     names = {name for node in snapshot.objects(kinds.NODES) for image in node.status.images for name in image.names}
-    assert not [name for name in names if "aicr" in name or "validat" in name]
+    (container,) = validator().spec.containers
+    repository = container.image.partition(":")[0]
+    assert not [name for name in names if name.startswith(repository)]
+
+
+def test_the_validators_template_is_the_pages() -> None:
+    """docs/worlds.md writes down the pod template that the odds are of: what it asks for and its image's size."""
+    (container,) = validator().spec.containers
+    assert container.resources.requests == {"cpu": "1", "memory": "1Gi"}
+    assert validator().spec.tolerations == (Toleration(operator="Exists"),)
+    assert validator().spec.affinity is None
+    assert template().image_bytes == 512 * MIB
+    assert f"{template().image_bytes:,} bytes" in PAGE.read_text("utf-8")
 
 
 def test_every_node_is_owned_by_its_group(snapshot: Snapshot) -> None:

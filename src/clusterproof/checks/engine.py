@@ -23,6 +23,7 @@ from clusterproof.checks.finding import (
     exit_status,
 )
 from clusterproof.errors import ClusterproofError
+from clusterproof.profiles.expression import names_of
 from clusterproof.profiles.model import Level, Profile, Requirement
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
@@ -52,7 +53,7 @@ def _finding(asker: Asker, requirement: Requirement) -> Finding:
     context = asker.context
     held = applies(context.profile, requirement, context.values)
     if held is False:
-        return _bare(context, requirement, Verdict.NOT_APPLICABLE, f"does not apply: {requirement.applies}")
+        return _bare(context, requirement, Verdict.NOT_APPLICABLE, _not_applicable(context, requirement))
     try:
         found = _decide(asker, requirement)
     except ClusterproofError:
@@ -64,6 +65,13 @@ def _finding(asker: Asker, requirement: Requirement) -> Finding:
     if isinstance(held, Unknown):
         return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", held)
     return found
+
+
+def _not_applicable(context: Context, requirement: Requirement) -> str:
+    """Why a requirement does not apply: the parameters that its condition reads, with their values."""
+    read = names_of(requirement.applies or context.profile.applies)
+    values = [f"{line.name} = {line.value}" for line in context.parameters if line.name in read]
+    return f"does not apply with {', '.join(values)}" if values else f"does not apply: {requirement.applies}"
 
 
 def _decide(asker: Asker, requirement: Requirement) -> Finding:

@@ -66,13 +66,35 @@ class Names:
         at = f"DNS {backend.service.spec.cluster_ip or backend.service.metadata.name}"
         if not backend.workloads:
             return Hop(Layer.DNS, Outcome.BLOCKED, at, "no workload stands behind the DNS Service", (backend.ref,))
-        outcomes: list[tuple[Outcome, str, Hop | None]] = []
+        outcomes: list[tuple[Outcome, str, Hop | None]] = [
+            (trace.outcome, group, trace.first_blocking)
+            for _, group, trace in self._answers(backend, client, workload, place)
+        ]
+        return _folded(at, outcomes, backend)
+
+    def _answers(
+        self, backend: Backend, client: End, workload: Workload, place: Place
+    ) -> Iterator[tuple[End, str, Trace]]:
+        """Each place of each DNS pod: its end, its node group, and the trace to it."""
         for server in backend.workloads:
             for pair in pairs(self._context.world, workload, server, (place,), self._context.places(server).places):
                 end = End(pair.server.interface, server, f"{server.id} on {pair.server.node_class.group}")
                 trace = self._paths.connect(client, end, _PORT, _PROTOCOL, via=backend, same_node=not pair.apart)
-                outcomes.append((trace.outcome, pair.server.node_class.group, trace.first_blocking))
-        return _folded(at, outcomes, backend)
+                yield end, pair.server.node_class.group, trace
+
+    def legs(self, client: End, place: Place) -> tuple[tuple[End, str, Backend, Trace], ...]:
+        """What the DNS hop was folded from: each DNS pod's end, node group, the Service, and the whole trace.
+
+        Empty where the client asks no cluster DNS (:meth:`hop` says why). Repairs read it.
+        """
+        backend = self._service
+        if client.workload is None or isinstance(backend, Unknown):
+            return ()
+        if not self.hop(client, place).at.startswith("DNS "):
+            return ()
+        return tuple(
+            (end, group, backend, trace) for end, group, trace in self._answers(backend, client, client.workload, place)
+        )
 
 
 def _folded(at: str, outcomes: list[tuple[Outcome, str, Hop | None]], backend: Backend) -> Hop:

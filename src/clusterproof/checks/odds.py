@@ -102,13 +102,15 @@ def _combined(context: Context, answer: AfterCaching, failing: dict[str, Fractio
     for group in sorted({group_of[node] for node in first}):
         members = [node for node in first if group_of[node] == group]
         chance = sum((first[node] for node in members), zero)
-        fails = sum((first[node] * failing.get(node, zero) for node in members), zero)
+        # A group that is outscored is still a place: its nodes then count alike.
+        weights = {node: first[node] if chance else Fraction(1) for node in members}
+        fails = sum((weights[node] * failing.get(node, zero) for node in members), zero)
         repeats = fails_next = None
         if chance and cached is not None:
             stay = sum((first[n] * p for n in members for m, p in cached[n].items() if group_of[m] == group), zero)
             worse = sum((first[n] * p * failing.get(m, zero) for n in members for m, p in cached[n].items()), zero)
             repeats, fails_next = float(stay / chance), float(worse / chance)
-        rows.append(RowOdds(group, float(chance), repeats, float(fails / chance) if chance else 0.0, fails_next))
+        rows.append(RowOdds(group, float(chance), repeats, float(fails / sum(weights.values())), fails_next))
     fails_first = sum((first[node] * failing.get(node, zero) for node in first), zero)
     fails_cached = None
     if cached is not None:

@@ -41,11 +41,11 @@ CRASHED, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
 class Commands(click.Group):
     """Commands that are imported when they are run; the help page imports none of them."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of the help page."""
         return list(SUMMARIES)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
         """Import a command; None when there is none of that name."""
         if cmd_name not in SUMMARIES:
             return None
@@ -64,12 +64,12 @@ class Commands(click.Group):
             ctx.fail(f"there is no command {args[0]!r}{hint or '; clusterproof --help lists them'}")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         """The command table, from :data:`SUMMARIES`."""
         with formatter.section("Commands"):
             formatter.write_dl(list(SUMMARIES.items()))
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         """The exit statuses."""
         with formatter.section("Exit status"):
             formatter.write_dl([(str(status), meaning) for status, meaning in EXIT_STATUSES])
@@ -90,7 +90,9 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     no_args_is_help=False,
     invoke_without_command=True,
 )
-@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
 @click.option("--debug", is_flag=True, expose_value=False, help="Show a traceback when clusterproof itself fails.")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
@@ -133,7 +135,7 @@ def _guarded(args: list[str]) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return _pipe_closed()
-    except Exception as error:  # noqa: BLE001 - the last guard: no traceback reaches a user unasked
+    except Exception as error:  # the last guard: no traceback reaches a user unasked
         if _debugging(args):
             raise
         _say(

@@ -64,7 +64,9 @@ def adjusting(function: F) -> F:
 
 def _adjusting() -> tuple[Callable[[F], F], ...]:
     return (
-        click.option("--set", "parameters", metavar="PARAM=VALUE", multiple=True, help="Set a parameter of the profile."),
+        click.option(
+            "--set", "parameters", metavar="PARAM=VALUE", multiple=True, help="Set a parameter of the profile."
+        ),
         click.option(
             "--nodes", "node_sets", metavar="SET=GROUP[,GROUP]", multiple=True, help="Say which node groups a set is."
         ),

@@ -8,11 +8,17 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clusterproof.errors import UsageError
 from clusterproof.reports.text import clean
+
+if TYPE_CHECKING:
+    _Type = click.ParamType["Target"]
+else:
+    _Type = click.ParamType  # older versions of click do not take the parameter
 
 
 class Target:
@@ -30,7 +36,7 @@ class Target:
         self.file = file
 
 
-class TargetType(click.ParamType):
+class TargetType(_Type):
     """Parses ``FORMAT[=FILE]``."""
 
     name = "format"

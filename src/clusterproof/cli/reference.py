@@ -10,6 +10,11 @@ import click
 from clusterproof.cli.app import EXIT_STATUSES, SUMMARIES, cli
 
 WIDTH = 100
+_INTRODUCTION = (
+    "Results are on stdout; notes, progress and errors on stderr, and progress only on a terminal. `NO_COLOR` and "
+    "pipes are honoured; no colour says anything that words do not. In a pipe the width is `COLUMNS`, else 80. "
+    "Files are written whole or not at all."
+)
 
 
 def reference() -> str:
@@ -17,9 +22,7 @@ def reference() -> str:
     parts = [
         "# The command line",
         "Made from the code by `python -m clusterproof.cli.reference`; do not edit.",
-        "Results are on stdout; notes, progress and errors on stderr, and progress only on a terminal. `NO_COLOR` and "
-        "pipes are honoured; no colour says anything that words do not. In a pipe the width is `COLUMNS`, else 80. "
-        "Files are written whole or not at all.",
+        _INTRODUCTION,
         "| exit status | meaning |\n|---|---|\n" + "\n".join(f"| {s} | {meaning} |" for s, meaning in EXIT_STATUSES),
         "`demo` exits with 0 also though requirements fail. A closed pipe (`| head`) ends a command silently, with 141.",
     ]

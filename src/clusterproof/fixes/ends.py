@@ -37,6 +37,7 @@ class Carrier(msgspec.Struct, frozen=True):
 
     @property
     def security_groups(self) -> tuple[str, ...]:
+        """Ids on the interface; none where they are not known."""
         groups = self.interface.security_groups
         return groups if isinstance(groups, tuple) else ()
 
@@ -53,9 +54,11 @@ def carriers(context: Context) -> tuple[Carrier, ...]:
     found: dict[tuple[object, ...], Carrier] = {}
 
     def add(group: str, interface: Interface) -> None:
-        key = (group, interface.attachment is Attachment.HOST, interface.security_groups, interface.subnet)
+        # A node and its ordinary pods share groups and subnet: to a rule they are the same.
+        own = interface.attachment in (Attachment.HOST, Attachment.SECONDARY)
+        key = (group, own or interface.attachment, interface.security_groups, interface.subnet)
         label = label_of(group, interface.security_groups)
-        found.setdefault((*key, interface.attachment), Carrier(label, group, interface))
+        found.setdefault((*key, interface.node_subnet), Carrier(label, group, interface))
 
     selected = {policy.metadata.namespace for policy in world.snapshot.objects(kinds.SECURITY_GROUP_POLICIES)}
     special = [w for w in world.workloads if world.plane.pod_groups and w.namespace in selected]
@@ -104,7 +107,11 @@ def within(context: Context, found: Iterable[Carrier], cidr: str) -> list[Carrie
     for item in found:
         subnet = item.interface.subnet
         held = None if isinstance(subnet, Unknown) else context.world.snapshot.get(kinds.SUBNETS, subnet)
-        cidrs = [] if held is None else [held.cidr_block, *(s.ipv6_cidr_block for s in held.ipv6_cidr_block_association_set)]
+        cidrs = (
+            []
+            if held is None
+            else [held.cidr_block, *(s.ipv6_cidr_block for s in held.ipv6_cidr_block_association_set)]
+        )
         if any(AddressSet.of(text) & space for text in cidrs if text):
             result.append(item)
     return result

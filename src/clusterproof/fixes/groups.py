@@ -15,7 +15,7 @@ from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.securitygroups import group_egress, group_ingress
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.kinds import SECURITY_GROUPS
-from clusterproof.snapshot.overlay import AddPermission
+from clusterproof.snapshot.overlay import AddPermission, Edit, peer_text
 from clusterproof.snapshot.snapshot import Snapshot
 
 _EXACT = 2000
@@ -33,6 +33,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     @property
     def key(self) -> tuple[str, ...]:
+        """The rules as text, for ties."""
         return tuple(text_key(edit) for edit in self.edits)
 
 
@@ -51,7 +52,7 @@ def rules(asker: Asker, found: Sequence[Carrier], needs: Sequence[GroupNeed]) ->
     if not options:
         return []
     if total <= _EXACT:
-        picked: Iterable[Choice] = min(itertools.product(*options), key=lambda combo: _cost(asker, combo))
+        picked: Sequence[Choice] = min(itertools.product(*options), key=lambda combo: _cost(asker, combo))
     else:
         picked = [min(choices, key=lambda choice: _cost(asker, (choice,))) for choices in options]
     return list({text_key(edit): edit for choice in picked for edit in choice.edits}.values())
@@ -115,3 +116,18 @@ def _opens(asker: Asker, own: Iterable[Carrier], others: Sequence[Carrier], need
             if view.memo[key]:
                 result.add((client.label, server.label, port))
     return frozenset(result)
+
+
+def overlap(found: Iterable[Carrier], one: Edit, other: Edit) -> bool:
+    """Whether two edits may mend the same thing, so that one of them could be left out."""
+    if one is other or type(one) is not type(other):
+        return False
+    if not isinstance(one, AddPermission) or not isinstance(other, AddPermission):
+        return True
+    mine, theirs = one.permission, other.permission
+    if one.egress != other.egress or mine["IpProtocol"] != theirs["IpProtocol"]:
+        return False
+    if mine["FromPort"] > theirs["ToPort"] or theirs["FromPort"] > mine["ToPort"]:
+        return False
+    sides = ((one.group_id, other.group_id), (peer_text(mine), peer_text(theirs)))
+    return all(a == b or "/" in a + b or any({a, b} <= {*item.security_groups} for item in found) for a, b in sides)

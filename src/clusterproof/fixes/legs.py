@@ -112,10 +112,9 @@ def _legs(
     body = cell.trace
     if by_name:
         body = Trace(cell.trace.hops[1:])
-        for end, backend, _, trace in asker.names.legs(one, cell.client):
+        for end, there, backend, trace in asker.names.legs(one, cell.client):
             number = _number(backend, end)
             if number is not None:
-                there = end.text.rpartition(" on ")[2]
                 yield Leg(one, end, here, there, number, number, "UDP", backend, trace)
     low, high = ports.low, ports.high
     if via is not None:

@@ -125,7 +125,15 @@ def _join(found: dict[tuple[object, ...], Need], need: Need) -> None:
     key: tuple[object, ...]
     match need:
         case GroupNeed():
-            key = ("group", need.egress, need.own, need.peers, need.cidrs, need.protocol, need.low == need.high and need.low)
+            key = (
+                "group",
+                need.egress,
+                need.own,
+                need.peers,
+                need.cidrs,
+                need.protocol,
+                need.low == need.high and need.low,
+            )
         case AclNeed():
             key = ("acl", need.acl_id, need.egress, need.cidrs, need.protocol, need.ports)
         case PolicyNeed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from clusterproof.reach.vpc import VpcView
 from clusterproof.snapshot.fields import Ref
 from clusterproof.snapshot.kinds import BY_NAME, NETWORK_ACLS, SECURITY_GROUPS
-from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Put, SetField, peer_text, port_text
+from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Put, Raw, SetField, peer_text, port_text
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.groups import owner_of, tag_map
 
@@ -69,9 +69,8 @@ def text_of(view: VpcView, edit: Edit) -> str:
             return f"change {ref.kind} {ref.key}"
 
 
-def _policy_text(raw: dict[str, object]) -> str:
+def _policy_text(raw: Raw) -> str:
     metadata, spec = raw["metadata"], raw["spec"]
-    assert isinstance(metadata, dict) and isinstance(spec, dict)
     egress = "egress" in spec
     rule = spec["egress" if egress else "ingress"][0]
     port = rule["ports"][0]

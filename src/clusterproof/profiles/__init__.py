@@ -1,0 +1,1 @@
+"""Profiles: a platform's requirements as data, loaded, validated and printed."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from clusterproof.profiles import schema
 from clusterproof.profiles.load import builtin_names, load
 from clusterproof.profiles.model import Profile
@@ -41,24 +43,96 @@ def _names(profile: Profile) -> list[str]:
     """The tables of what a user can override."""
     lines: list[str] = []
     parameters = [
-        (name, item.title, f"`{item.default}`" + (f" of {', '.join(f'`{v}`' for v in item.values)}" if item.values else ""))
+        (
+            name,
+            item.title,
+            f"`{item.default}`" + (f" of {', '.join(f'`{v}`' for v in item.values)}" if item.values else ""),
+        )
         for name, item in profile.parameters.items()
     ]
     workloads = [
         (name, item.title, "by its pod template" if item.templates or item.template else "must be found")
         for name, item in profile.workloads.items()
     ]
-    sets = [(name, item.title, f"{len(item.find)} ways, the first that finds any") for name, item in profile.node_sets.items()]
+    sets = [
+        (name, item.title, f"{len(item.find)} ways, the first that finds any")
+        for name, item in profile.node_sets.items()
+    ]
     for heading, option, last, rows in (
         ("Parameters", "--set NAME=VALUE", "default", parameters),
         ("Node sets", "--nodes NAME=GROUP", "found by", sets),
         ("Workloads", "--workload NAME=KIND/NAMESPACE/NAME", "when not installed", workloads),
     ):
         if rows:
-            lines += ["", f"## {heading}", "", f"Overridden by `{option}`.", "", f"| name | what it is | {last} |", "|---|---|---|"]
+            lines += [
+                "",
+                f"## {heading}",
+                "",
+                f"Overridden by `{option}`.",
+                "",
+                f"| name | what it is | {last} |",
+                "|---|---|---|",
+            ]
             lines += [f"| `{name}` | {_cell(what)} | {_cell(how)} |" for name, what, how in rows]
     return lines
 
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+BEGIN, END = "<!-- keys: generated from the structs by `make generate` -->", "<!-- end of keys -->"
+
+
+def with_keys(page_text: str) -> str:
+    """``docs/profiles.md`` with its table of keys made anew; the rest of the page is written by hand.
+
+    Raises:
+        ValueError: the page lacks the two marks between which the keys stand.
+    """
+    before, _, rest = page_text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"the page lacks {BEGIN} or {END}")
+    return f"{before}{BEGIN}\n{_keys()}\n{END}{after}"
+
+
+def _keys() -> str:
+    """Every key of every mapping that a profile is made of."""
+    lines: list[str] = []
+    for kind in schema.structs():
+        summary = schema.schema()["$defs"][kind.__name__]["description"]
+        texts = schema.descriptions(kind)
+        lines += [
+            "",
+            f"### {_PLACES[kind.__name__]}",
+            "",
+            summary,
+            "",
+            "| key | needed | what it is |",
+            "|---|---|---|",
+        ]
+        for item in msgspec.structs.fields(kind):
+            needed = "yes" if item.required else ""
+            lines.append(f"| `{item.encode_name}` | {needed} | {_cell(texts[item.encode_name])} |")
+    return "\n".join(lines) + "\n"
+
+
+_PLACES = {
+    "Profile": "The profile itself",
+    "Document": "document",
+    "Requirement": "requirements[]",
+    "Source": "requirements[].source",
+    "Check": "requirements[].check",
+    "Reach": "requirements[].check.reach",
+    "Subject": "requirements[].check.reach.from and to",
+    "Schedulable": "requirements[].check.schedulable",
+    "Cel": "requirements[].check.cel",
+    "Parameter": "parameters.NAME",
+    "NodeSet": "node_sets.NAME",
+    "Evidence": "node_sets.NAME.find[]",
+    "WorkloadDefinition": "workloads.NAME",
+    "FindWorkload": "workloads.NAME.find[]",
+    "Template": "workloads.NAME.template and templates.VALUE",
+    "Passage": "passages[]",
+}

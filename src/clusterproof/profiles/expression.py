@@ -30,11 +30,27 @@ INNER_LIST = 64
 
 MACROS = ("all", "exists", "exists_one", "map", "filter")
 NATIVE = {*MACROS, *("has", "size", "contains", "startsWith", "endsWith", "matches", "int", "uint", "double", "string")}
-NATIVE |= {"bytes", "type", "dyn", "timestamp", "duration", "of", "none", "ofNonZeroValue", "orValue", "hasValue", "value"}
+NATIVE |= {
+    "bytes",
+    "type",
+    "dyn",
+    "timestamp",
+    "duration",
+    "of",
+    "none",
+    "ofNonZeroValue",
+    "orValue",
+    "hasValue",
+    "value",
+}
 _WORDS = {"true", "false", "null", "in"}
-_LITERAL = re.compile(r"""[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL)
-_MACRO = re.compile(r"(?<![\w.])(?P<root>[A-Za-z_]\w*)\s*\.\s*(?P<macro>all|exists|exists_one|map|filter)\s*\(|"
-                    r"\.\s*(?P<other>all|exists|exists_one|map|filter)\s*\(")
+_LITERAL = re.compile(
+    r"""[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL
+)
+_MACRO = re.compile(
+    r"(?<![\w.])(?P<root>[A-Za-z_]\w*)\s*\.\s*(?P<macro>all|exists|exists_one|map|filter)\s*\(|"
+    r"\.\s*(?P<other>all|exists|exists_one|map|filter)\s*\("
+)
 _BINDING = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
 _PATH = re.compile(r"(?<![\w.\])])([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
@@ -101,10 +117,19 @@ def evaluate(expression: str, activation: Mapping[str, object]) -> bool | Unknow
     program = _compile(expression)
     if isinstance(program, str):
         return Unknown(Cause.ERROR, f"the expression {_short(expression)} is wrong: {program}")
-    unknowns: list[Unknown] = []
+    read = names_of(expression)
+    roots = {name.partition(".")[0] for name in read}
+    unread: list[tuple[str, Unknown]] = []
     variables = {
-        name: known for name, value in sorted(activation.items()) if (known := _known(value, unknowns)) is not _MISSING
+        name: known
+        for name, value in sorted(activation.items())
+        if name in roots and (known := _known(value, name, unread)) is not _MISSING
     }
+    unknowns = [
+        unknown
+        for path, unknown in unread
+        if any(f"{name}.".startswith(f"{path}.") or path.startswith(f"{name}.") for name in read)
+    ]
     try:
         result = program.execute(_library().Context(variables=variables, functions=dict(FUNCTIONS)))
     except Exception as error:  # noqa: BLE001 - whatever CEL stumbles over makes the answer unknown
@@ -125,13 +150,13 @@ class _Missing:
 _MISSING = _Missing()
 
 
-def _known(value: object, unknowns: list[Unknown]) -> object:
+def _known(value: object, path: str, unread: list[tuple[str, Unknown]]) -> object:
     """The value without unknown members (mappings are looked into, lists of raw objects are not)."""
     if isinstance(value, Unknown):
-        unknowns.append(value)
+        unread.append((path, value))
         return _MISSING
     if isinstance(value, dict):
-        members = {key: _known(member, unknowns) for key, member in value.items()}
+        members = {key: _known(member, f"{path}.{key}", unread) for key, member in value.items()}
         return {key: member for key, member in members.items() if member is not _MISSING}
     return value
 
@@ -224,7 +249,7 @@ def _reason(error: Exception) -> str:
         return match[1]
     if (match := re.match(r"Undefined variable or function: ('.*?')", text)) is not None:
         return f"{match[1]} is not known here, or not for a value of that type"
-    return text.split(". ")[0].rstrip(".")
+    return text.partition(". ")[0].rstrip(".")
 
 
 def _short(expression: str) -> str:

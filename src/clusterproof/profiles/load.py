@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from clusterproof.errors import NotFoundError, ProfileError
 from clusterproof.profiles.conditions import applies
 from clusterproof.profiles.model import Profile
-from clusterproof.profiles.shape import Problem, shape_problems
+from clusterproof.profiles.shape import Problem, join, shape_problems
 
 __all__ = ["Problem", "applies", "builtin_names", "load", "parse", "validate"]
 
@@ -76,7 +75,8 @@ def parse(data: bytes, where: str) -> Profile:
     from clusterproof.profiles.yamlfile import read_values
 
     values, lines = read_values(data, where)
-    problems = list(shape_problems(values, Profile))
+    # A key that is not known is often why another is missing: such faults come first.
+    problems = sorted(shape_problems(values, Profile), key=lambda problem: not problem.key)
     if not problems:
         try:
             profile = msgspec.convert(values, Profile)
@@ -97,14 +97,15 @@ def validate(profile: Profile) -> list[Problem]:
 
 def _listed(problems: list[Problem], lines: dict[str, int], where: str) -> str:
     """The faults, one to a line, each with the file's name, its path and its line in the file."""
-    shown = [f"{problem}{_line(problem.path, lines)}" for problem in problems[:SHOWN]]
+    shown = [f"{problem}{_line(problem, lines)}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
         shown.append(f"and {len(problems) - SHOWN} faults more")
     return f"\n{where}: ".join(shown)
 
 
-def _line(path: str, lines: dict[str, Any]) -> str:
+def _line(problem: Problem, lines: dict[str, int]) -> str:
     """`` (line 12)``: of the member, or of the nearest one that contains it."""
+    path = join(problem.path, problem.key) if problem.key else problem.path
     while path:
         if path in lines:
             return f" (line {lines[path]})"

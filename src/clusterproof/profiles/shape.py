@@ -22,10 +22,12 @@ class Problem(msgspec.Struct, frozen=True):
     Attributes:
         path: where inside the profile, e.g. ``requirements[2].check.reach``; empty for the profile as a whole.
         message: what is wrong and what to do, in a clause.
+        key: the key below ``path`` that should not be there; empty for other faults.
     """
 
     path: str
     message: str
+    key: str = ""
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}" if self.path else self.message
@@ -77,7 +79,7 @@ def _struct_problems(value: Any, kind: type[msgspec.Struct], path: str) -> Itera
     for key in value:
         if key not in fields:
             near = _near(key, [name for name in fields if name not in value]) or _near(key, list(fields))
-            yield Problem(path, f"unknown key {key!r}; {near or 'the keys here are ' + ', '.join(fields)}")
+            yield Problem(path, f"unknown key {key!r}; {near or 'the keys here are ' + ', '.join(fields)}", key)
     for name, item in fields.items():
         if name in value:
             yield from shape_problems(value[name], item.type, join(path, name))

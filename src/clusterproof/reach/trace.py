@@ -71,6 +71,7 @@ class Trace(msgspec.Struct, frozen=True):
 
     @property
     def outcome(self) -> Outcome:
+        """What all hops come to."""
         return combine(hop.outcome for hop in self.hops)
 
     @property

@@ -27,7 +27,7 @@ from clusterproof.snapshot.kinds import (
     VPCS,
     Kind,
 )
-from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.snapshot.snapshot import Snapshot, Table
 
 T = TypeVar("T")
 
@@ -83,12 +83,34 @@ class Side(msgspec.Struct, frozen=True):
         return EVERY_ADDRESS[self.family] if isinstance(self.addresses, Unknown) else self.addresses
 
 
+_BENEATH_GROUPS = (SUBNETS, VPCS, ROUTE_TABLES, NETWORK_ACLS, PEERINGS, MANAGED_PREFIX_LISTS, PREFIX_LIST_ENTRIES)
+_Memos = dict[tuple[int, ...], tuple[tuple[Any, ...], dict[Any, Any]]]
+
+
+def _no_memos(_subnets: Table[Subnet]) -> _Memos:
+    return {}
+
+
 class VpcView:
     """A snapshot's VPCs, indexed. Immutable; ``memo`` only remembers answers of pure functions."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self.memo: dict[Any, Any] = {}
+
+    @cached_property
+    def lasting(self) -> dict[Any, Any]:
+        """A memo for answers that rest on subnets, routes and ACLs alone.
+
+        Snapshots that differ in anything else only, security groups above all, share it.
+        """
+        tables = tuple(self.snapshot.tables.get(kind.name) for kind in _BENEATH_GROUPS)
+        subnets = tables[0]
+        if subnets is None:
+            return {}
+        # The tables are kept beside the memo, so that their ids are not used again.
+        memos = subnets.derived(_no_memos)
+        return memos.setdefault(tuple(map(id, tables)), (tables, {}))[1]
 
     # --- groups ------------------------------------------------------------------------
 
@@ -148,6 +170,14 @@ class VpcView:
         subnet = self.subnet(subnet_id)
         if isinstance(subnet, Unknown):
             return Side(groups, subnet_id, self._vpc_of(groups, subnet), subnet, family)
+        key = ("side", groups, subnet_id, family)
+        found: Side | None = self.lasting.get(key)
+        if found is None:
+            found = self.lasting[key] = self._side(groups, subnet, family)
+        return found
+
+    def _side(self, groups: tuple[str, ...] | Unknown, subnet: Subnet, family: int) -> Side:
+        subnet_id = subnet.subnet_id
         member = "CidrBlock" if family == 4 else "Ipv6CidrBlockAssociationSet"
         unread = self.unread(SUBNETS, subnet_id, member)
         vpc: str | Unknown = subnet.vpc_id or Unknown(Cause.INCOMPLETE, f"{subnet_id} does not say its VPC")

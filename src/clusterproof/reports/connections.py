@@ -15,7 +15,18 @@ from clusterproof.reports.text import Paint, clean, cleaned, hang, listing, pad,
 
 FORMATS = ("table", "json", "csv", "dot")
 _ORDER = (Outcome.WORKS, Outcome.BLOCKED, Outcome.VARIES, Outcome.UNKNOWN)
-_FIELDS = ("client", "client_group", "server", "server_group", "service", "port", "outcome", "stopped_by", "why", "count")
+_FIELDS = (
+    "client",
+    "client_group",
+    "server",
+    "server_group",
+    "service",
+    "port",
+    "outcome",
+    "stopped_by",
+    "why",
+    "count",
+)
 _STYLE = {
     Outcome.WORKS: "solid",
     Outcome.BLOCKED: "bold",
@@ -78,9 +89,9 @@ def _reached(rows: list[Connection], width: int, paint: Paint) -> list[str]:
         entries = {f"{service} on {group}": ", ".join(ports) for (service, group), ports in services.items()}
         room = width - 4 - 20
         size = max((width_of(entry) + 2 for entry in entries if width_of(entry) + 2 <= room), default=0)
-        for entry, ports in entries.items():
+        for entry, shown_ports in entries.items():
             name = f"    {pad(f'{entry}  ', size)}"
-            lines += hang(name, ports, width, indent=min(width_of(name), 4 + size) if size else 8)
+            lines += hang(name, shown_ports, width, indent=min(width_of(name), 4 + size) if size else 8)
     return lines
 
 

@@ -29,13 +29,9 @@ def render(manifest: Manifest, *, width: int, colour: bool) -> str:
     rows = [["kind", "objects", "size", "read"]]
     rows += [[clean(n), str(r.count), _size(r.size), _coverage(r)] for n, r in sorted(manifest.kinds.items())]
     sizes = columns(rows)
-    for i, row in enumerate(rows):
-        cells = [pad(row[0], sizes[0]), row[1].rjust(sizes[1] - 2), "  ", row[2].rjust(sizes[2] - 2), "  "]
-        text = "  " + "".join(cells)
-        last = row[3] if row[3] != "complete" else paint.dim(row[3])
-        lines += [paint.dim(text + row[3])] if i == 0 else hang(text, row[3], width, shown=text) if row[
-            3
-        ] != "complete" else [text + last]
+    for number, (kind, objects, size, read) in enumerate(rows):
+        text = f"  {pad(kind, sizes[0])}{objects.rjust(sizes[1] - 2)}  {size.rjust(sizes[2] - 2)}  "
+        lines += [paint.dim(text + read)] if number == 0 else hang(text, read, width)
     missing = _missing(manifest)
     if missing:
         lines += ["", paint.bold("Not known")]
@@ -72,6 +68,8 @@ def _missing(manifest: Manifest) -> list[str]:
                 detail, remedy = unknown_lines(coverage.missing)
                 where = f" in {coverage.scope}" if coverage.scope else ""
                 found.append(clean(f"{name}{where}: {detail}" + (f"; {remedy}" if remedy else "")))
-        for group in record.unknown_fields:
-            found.append(clean(f"{name}: {plural(len(group.fields), 'field')} not known: {group.detail}"))
+        found += [
+            clean(f"{name}: {plural(len(group.fields), 'field')} not known: {group.detail}")
+            for group in record.unknown_fields
+        ]
     return found

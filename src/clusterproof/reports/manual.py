@@ -14,7 +14,9 @@ def requirement(entry: Requirement, profile: Profile, *, width: int, colour: boo
     entry = cleaned(entry, Requirement)
     paint = Paint(colour)
     width = min(max(width - 1, 40), _PROSE)
-    lines = [f"{paint.bold(f'{name}/{entry.id}')}  {entry.level.value}" + (f"  {entry.category}" if entry.category else "")]
+    lines = [
+        f"{paint.bold(f'{name}/{entry.id}')}  {entry.level.value}" + (f"  {entry.category}" if entry.category else "")
+    ]
     lines += hang("  ", sentence(entry.title), width)
     for title, text in (
         ("What it decides", entry.what),
@@ -51,7 +53,11 @@ def profile(entry: Profile, *, width: int, colour: bool) -> str:
         lines += hang("  ", entry.document.url, width)
     if entry.description:
         lines += ["", *hang("  ", _one_line(entry.description), min(width, _PROSE))]
-    lines += ["", paint.bold("Requirements"), *_listed([(f"{r.level.value:6}  {r.id}", r.title) for r in entry.requirements], width)]
+    lines += [
+        "",
+        paint.bold("Requirements"),
+        *_listed([(f"{r.level.value:6}  {r.id}", r.title) for r in entry.requirements], width),
+    ]
     parameters = [
         (name, f"{p.title}; default {p.default or 'none'}" + (f"; one of {', '.join(p.values)}" if p.values else ""))
         for name, p in entry.parameters.items()

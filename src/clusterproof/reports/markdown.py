@@ -77,7 +77,12 @@ def _head(report: Report) -> str:
 
 def _summary(report: Report) -> str:
     rows = [
-        [f"**{words.VERDICT[f.verdict]}**" if f.verdict.failing else words.VERDICT[f.verdict], code(f.name), f.level.value, escape(words.summary(f))]
+        [
+            f"**{words.VERDICT[f.verdict]}**" if f.verdict.failing else words.VERDICT[f.verdict],
+            code(f.name),
+            f.level.value,
+            escape(words.summary(f)),
+        ]
         for f in words.worst_first(report.findings)
     ]
     return table(["verdict", "requirement", "level", "what was found"], rows) if rows else ""

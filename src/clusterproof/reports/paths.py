@@ -119,16 +119,23 @@ def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool) -> list[
     lines: list[str] = []
     decisions = words.decided(way)
     size = max((len(word) for word in decisions), default=0) + 2
-    for number, (hop, word) in enumerate(zip(way, decisions, strict=True), start=1):
+    end, rest = (len(way), "") if verbose else words.rest_of_way(way)
+    for number, (hop, word) in enumerate(zip(way[:end], decisions[:end], strict=True), start=1):
         prefix = f"  {number:>3}  {pad(word, size)}"
         shown = f"  {number:>3}  {painter(hop.outcome, paint, word)}{' ' * (size - len(word))}"
         margin = " " * width_of(prefix)
         lines += hang(prefix, words.told(hop), width, shown=shown)
         for ref in _telling(hop, verbose):
-            evidence = words.evidence(ref, whole=verbose)
+            brief = Ref(ref.kind, ref.key) if hop.outcome is Outcome.WORKS and not verbose else ref
+            evidence = words.evidence(brief, whole=verbose)
             lines += hang(f"{margin}read in ", evidence, width, shown=f"{margin}{paint.dim('read in')} ")
         if hop.unknown is not None and hop.unknown.remedy:
             lines += hang(f"{margin}to know it: ", hop.unknown.remedy, width)
+    if rest:
+        word = decisions[-1]
+        prefix = f"{f'{end + 1}-{len(way)}':>5}  {pad(word, size)}"
+        shown = f"{f'{end + 1}-{len(way)}':>5}  {painter(Outcome.WORKS, paint, word)}{' ' * (size - len(word))}"
+        lines += hang(prefix, rest, width, shown=shown)
     return lines
 
 

@@ -149,7 +149,9 @@ class _Terminal:
                 lines += hang("    in  ", ", ".join(group.sets) + because, self.prose)
         if self.report.cluster.data_plane:
             lines += hang("  data plane: ", self.report.cluster.data_plane, self.prose)
-        lines += hang("  ", "Another set: --nodes SET=GROUP. Another workload: --workload NAME=KIND/NAMESPACE/NAME.", self.prose)
+        lines += hang(
+            "  ", "Another set: --nodes SET=GROUP. Another workload: --workload NAME=KIND/NAMESPACE/NAME.", self.prose
+        )
         return lines
 
     def _close(self) -> list[str]:

@@ -21,12 +21,13 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def clean(text: str, *, newlines: bool = False) -> str:
-    """Text from a cluster, safe to print: what a terminal could obey is spelled out (``\\x1b``).
+    """Text from a cluster, safe to print: what a terminal could obey is spelled out.
 
     Control and format characters (with bidirectional overrides and zero-width
     ones), line separators and surrogates are replaced by their escapes.
 
     Args:
+        text: as it came.
         newlines: keep line feeds (shell commands may have several lines).
     """
     if text.isprintable():
@@ -43,7 +44,9 @@ def _unsafe(char: str, newlines: bool) -> bool:
 def _spelled(char: str) -> str:
     known = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}
     code = ord(char)
-    return known.get(char) or (f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}")
+    return known.get(char) or (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )
 
 
 def cleaned(record: T, type_: type[T]) -> T:
@@ -124,6 +127,8 @@ def hang(prefix: str, text: str, width: int, *, shown: str | None = None, indent
 
     Args:
         prefix: stands before the first line, plain.
+        text: what is wrapped.
+        width: columns, those of the prefix included.
         shown: what is printed for ``prefix`` (the same with colour); default the prefix.
         indent: columns before further lines; default the prefix's width.
     """
@@ -147,8 +152,10 @@ def command_lines(command: str, width: int, indent: int) -> list[str]:
     command of several lines is left as it is: its line ends are part of it.
     """
     margin = " " * indent
-    if "\n" in command:
+    joined = _joined(command)
+    if joined is None:
         return command.split("\n")
+    command = joined
     if width_of(command) + indent <= width:
         return [margin + command]
     lines: list[str] = []
@@ -161,6 +168,34 @@ def command_lines(command: str, width: int, indent: int) -> list[str]:
             line = f"{line} {piece}" if line else piece
     lines.append(line)
     return [margin + ("" if first else "    ") + text for first, text in ((i == 0, t) for i, t in enumerate(lines))]
+
+
+def _joined(command: str) -> str | None:
+    """The command on one line, its continuation lines joined; None when a line feed in it means something."""
+    if "\n" not in command:
+        return command
+    pieces: list[str] = []
+    quote, position = "", 0
+    while position < len(command):
+        char = command[position]
+        if char == "\n" or (quote and command.startswith("\\\n", position)):
+            return None
+        if not quote and command.startswith("\\\n", position):
+            rest = command[position + 2 :].lstrip(" ")
+            pieces = [*"".join(pieces).rstrip(" "), " "]
+            position = len(command) - len(rest)
+            continue
+        if char == "\\" and quote != "'":
+            pieces.append(command[position : position + 2])
+            position += 2
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        pieces.append(char)
+        position += 1
+    return "".join(pieces)
 
 
 def _options(command: str) -> list[str]:

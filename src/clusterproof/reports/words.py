@@ -50,10 +50,10 @@ def percent(share: float | None) -> str:
 
 
 def nodes(side: Side) -> str:
-    """How many nodes stand behind a row or column, today and tomorrow."""
+    """How many nodes stand behind a row or column: ``3 nodes``, ``3+ nodes`` where more may come."""
     if side.future and not side.nodes:
         return "0 nodes yet"
-    return plural(side.nodes, "node") + (" or more" if side.future else "")
+    return f"{side.nodes}+ nodes" if side.future else plural(side.nodes, "node")
 
 
 def hop_number(cell: MatrixCell) -> int:
@@ -103,6 +103,21 @@ def evidence(ref: Ref, *, whole: bool = False) -> str:
     return text
 
 
+def rest_of_way(way: tuple[Hop, ...]) -> tuple[int, str]:
+    """Where a path's end can be told in one clause: the count of hops before it, and the clause; empty when it cannot.
+
+    Behind a refusal, hops that would all allow say nothing but that.
+    """
+    words = decided(way)
+    start = len(words)
+    while start and words[start - 1] == "would allow":
+        start -= 1
+    if len(words) - start < 2:
+        return len(words), ""
+    layers = list(dict.fromkeys(hop.layer.value for hop in way[start:]))
+    return start, listing(layers)
+
+
 def unknown_lines(unknown: Unknown) -> tuple[str, str]:
     """What is not known, and what makes it known (empty when nothing does)."""
     cause = unknown.cause.value
@@ -120,7 +135,7 @@ def odds_sentence(odds: Odds) -> str:
     text = f"A first run fails in {percent(odds.fails_first)} of cases"
     if odds.fails_cached is not None:
         text += f", a later run (image cached) in {percent(odds.fails_cached)}"
-    return f"{text}. {sentence(odds.basis)}".strip()
+    return sentence(f"{text}: {odds.basis}" if odds.basis else text)
 
 
 def summary(finding: Finding) -> str:
@@ -276,7 +291,7 @@ def head(report: Report) -> tuple[str, str]:
         cluster.region,
         plural(len(cluster.groups), "node group"),
         plural(cluster.nodes, "node"),
-        f"read {moment(cluster.read_at)}" if cluster.read_at else "read at a time the input does not say",
+        f"read {moment(cluster.read_at)}" if cluster.read_at else "time of reading not known",
     ]
     document = profile.document
     source = f"{document.title} {document.version}".strip()

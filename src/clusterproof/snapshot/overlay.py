@@ -16,7 +16,7 @@ import msgspec
 from clusterproof.errors import NotFoundError
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kinds import BY_NAME, NETWORK_ACLS, SECURITY_GROUPS, Kind
-from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, UnknownField
+from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, UnknownField, not_collected
 
 Raw = dict[str, Any]
 
@@ -170,7 +170,8 @@ def _edited(kind: Kind[Any], table: Table[Any] | None, edits: list[Edit]) -> Tab
             case AddAclEntry(network_acl_id=acl, entry=entry):
                 change(acl, lambda raw, e=entry: raw.setdefault("Entries", []).append(e))  # type: ignore[misc]
     kept = [line for line in lines if line is not None]
-    coverage = table.coverage if table else (Coverage(),)
+    # One object put into a kind that was never read says nothing of the others.
+    coverage = table.coverage if table else (Coverage(missing=not_collected(kind)),)
     return Table(kind, MemoryLines(kept), coverage, unknown_fields)
 
 

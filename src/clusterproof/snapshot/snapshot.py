@@ -8,9 +8,9 @@ immutable; :mod:`clusterproof.snapshot.overlay` makes a changed one.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -18,6 +18,7 @@ from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import BY_NAME, Kind
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 EVERYWHERE = ""
 """The scope that is the whole cluster (Kubernetes) or the whole account and region (AWS)."""
@@ -91,6 +92,8 @@ class Table(Generic[T]):
         self.lines = lines
         self.coverage = tuple(coverage)
         self.unknown_fields = tuple(unknown_fields)
+        self._shapes: dict[type[Any], tuple[Any, ...]] = {}
+        self._derived: dict[Callable[[Table[T]], Any], Any] = {}
 
     def __len__(self) -> int:
         return len(self.lines)
@@ -106,10 +109,35 @@ class Table(Generic[T]):
     @cached_property
     def objects(self) -> tuple[T, ...]:
         """The typed objects, in snapshot order. The cyclic collector is off while they are made."""
+        return self._decoded(self.kind.type)
+
+    def shaped(self, type_: type[U]) -> tuple[U, ...]:
+        """The objects in another shape than the kind's own, one that names fewer fields; decoded once."""
+        if type_ not in self._shapes:
+            self._shapes[type_] = self._decoded(type_)
+        return cast("tuple[U, ...]", self._shapes[type_])
+
+    def at(self, position: int) -> T:
+        """One typed object, without decoding the others."""
+        if "objects" in self.__dict__:
+            return self.objects[position]
+        return msgspec.json.decode(self.lines.line(position), type=self.kind.type)
+
+    def derived(self, make: Callable[[Table[T]], U]) -> U:
+        """What a pure function makes of this table alone, made once.
+
+        Overlays share the tables that they do not edit, and so what is derived from them: a search for fixes
+        builds many worlds of the same pods. ``make`` is a module's function; it is the key.
+        """
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast("U", self._derived[make])
+
+    def _decoded(self, type_: type[U]) -> tuple[U, ...]:
         was_enabled = gc.isenabled()
         gc.disable()
         try:
-            return tuple(self.lines.decode(self.kind.type))
+            return tuple(self.lines.decode(type_))
         finally:
             if was_enabled:
                 gc.enable()

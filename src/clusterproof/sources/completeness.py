@@ -139,8 +139,6 @@ def _prefix_lists(tables: dict[str, Gathered]) -> None:
     if lists is None or not _complete(lists):
         return
     if entries is None:
-        if lists.lines:
-            return
         entries = tables[kinds.PREFIX_LIST_ENTRIES.name] = Gathered(kinds.PREFIX_LIST_ENTRIES)
     lacking = sorted(lists.lines.keys() - entries.lines.keys())
     missing = None

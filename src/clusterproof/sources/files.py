@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import stat
-import tarfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -142,6 +139,9 @@ def _unpacked(file: File) -> Iterator[File]:
 
 
 def _gunzipped(data: bytes, where: str) -> bytes:
+    import gzip  # archives are rare: only their readers pay for the imports
+    import zlib
+
     pieces: list[bytes] = []
     total = 0
     try:
@@ -159,6 +159,8 @@ def _gunzipped(data: bytes, where: str) -> bytes:
 
 
 def _members(data: bytes, where: str) -> Iterator[File]:
+    import tarfile
+
     try:
         members = []
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as archive:

@@ -12,10 +12,10 @@ from clusterproof.snapshot.compare import canonical
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, MemoryLines, Table, UnknownField
+from clusterproof.sources.batches import Batch
 from clusterproof.sources.clierrors import Failure
 from clusterproof.sources.documents import decode, wrong_type
 from clusterproof.sources.hints import api_version_of
-from clusterproof.sources.recognise import Batch
 
 Raw = dict[str, Any]
 
@@ -160,7 +160,7 @@ def _plain(item: Any, batch: Batch, at: str) -> tuple[Raw, bytes | None]:
 
 def _prepared(raw: Raw, text: bytes | None, batch: Batch) -> redact.Fields:
     """Nulls and secrets removed in place, what a typed list leaves out filled in; the fields that became unknown."""
-    if text is None or b"null" in text:
+    if text is None or text.count(b"null") != _without_usual_nulls(raw):
         tidy = redact.without_nulls(raw)
         raw.clear()
         raw.update(tidy)
@@ -173,6 +173,21 @@ def _prepared(raw: Raw, text: bytes | None, batch: Batch) -> redact.Fields:
     if text is None or b"***HIDDEN***" in text:
         fields += redact.hidden_fields(raw)
     return fields
+
+
+def _without_usual_nulls(raw: Raw) -> int:
+    """Removes the nulls that every pod has (``lastProbeTime`` of its conditions); how many there were.
+
+    Where the text holds no others, the object need not be walked for them: that walk would be half the work.
+    """
+    status = raw.get("status")
+    conditions = status.get("conditions") if isinstance(status, dict) else None
+    removed = 0
+    for condition in conditions if isinstance(conditions, list) else ():
+        if isinstance(condition, dict) and "lastProbeTime" in condition and condition["lastProbeTime"] is None:
+            del condition["lastProbeTime"]
+            removed += 1
+    return removed
 
 
 def _name(raw: Raw) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,12 +15,13 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kinds import ALL, Kind
 from clusterproof.snapshot.snapshot import MemoryLines, Meta, Snapshot, Table
 from clusterproof.sources import completeness, identity
+from clusterproof.sources.batches import Batch, Found
 from clusterproof.sources.clierrors import MAX_ERROR_BYTES, failures, first_words, is_error_text
 from clusterproof.sources.documents import as_utf8, json_documents, looks_like_json
 from clusterproof.sources.files import File, expand
 from clusterproof.sources.gather import Gathered
 from clusterproof.sources.hints import kind_of_name
-from clusterproof.sources.recognise import Batch, Found, recognise
+from clusterproof.sources.recognise import recognise
 from clusterproof.sources.yamltext import yaml_documents
 
 Observer = Callable[[str], None]
@@ -76,11 +78,17 @@ def load_snapshot(
     loading = _Loading()
     files = list(expand(inputs, stdin))
     dumps = {file.hint.rpartition("/")[0] for file in files if file.stem == "replication-controllers"}
-    for file in files:
-        if observer is not None:
-            observer(file.where)
-        folder = file.hint.rpartition("/")[0]
-        loading.file(file, folder.rpartition("/")[2] if folder in dumps else "")
+    was_enabled = gc.isenabled()
+    gc.disable()  # millions of small objects and no cycles among them
+    try:
+        for file in files:
+            if observer is not None:
+                observer(file.where)
+            folder = file.hint.rpartition("/")[0]
+            loading.file(file, folder.rpartition("/")[2] if folder in dumps else "")
+    finally:
+        if was_enabled:
+            gc.enable()
     only = loading.only_snapshot()
     if only is not None and not asked:
         _check_chosen(only, cluster)

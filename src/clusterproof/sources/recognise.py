@@ -15,67 +15,17 @@ import msgspec
 from clusterproof.errors import InputError
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
 from clusterproof.sources import hints
+from clusterproof.sources.awsanswers import answer, bare_list
+from clusterproof.sources.batches import WHOLE, Batch, Found, is_set, one_page
 from clusterproof.sources.clierrors import Failure, failures
 from clusterproof.sources.documents import Document, decode, items, plain, wrong_type
 from clusterproof.sources.files import File
 
-_WHOLE = Coverage(EVERYWHERE)
-_PREFIX_LIST = re.compile(r"pl-[0-9a-f]{8,17}")
 _CHART = re.compile(r"(?P<name>.+?)-(?P<version>v?\d+\.\d+\.\d+.*)")
 _IGNORED_KINDS = {"Event", "ReplicationController"}
 """What cluster-info dumps hold besides, and no rule reads."""
-
-_AWS_IDS: dict[str, Kind[Any]] = {
-    "SecurityGroupRuleId": kinds.SECURITY_GROUP_RULES,
-    "IpPermissions": kinds.SECURITY_GROUPS,
-    "SubnetId": kinds.SUBNETS,
-    "RouteTableId": kinds.ROUTE_TABLES,
-    "NetworkAclId": kinds.NETWORK_ACLS,
-    "VpcPeeringConnectionId": kinds.PEERINGS,
-    "LaunchTemplateData": kinds.LAUNCH_TEMPLATE_VERSIONS,
-    "AutoScalingGroupName": kinds.AUTO_SCALING_GROUPS,
-    "nodegroupName": kinds.NODEGROUPS,
-}
-"""A bare list (``--query``) by a member that only one kind has; longest-lived kinds only."""
-
-
-class Batch:
-    """Objects of one kind out of one document.
-
-    Attributes:
-        kind: their kind.
-        items: the objects: JSON text (``msgspec.Raw``) or plain values.
-        where: the document, for messages.
-        path: where in the document the items stand, e.g. ``items``.
-        coverage: what the document says of completeness; None when it says nothing (single objects).
-        wire: the Kubernetes kind to fill in where items lack it.
-    """
-
-    __slots__ = ("coverage", "items", "kind", "path", "where", "wire")
-
-    def __init__(
-        self, kind: Kind[Any], found: list[Any], where: str, path: str, coverage: Coverage | None, wire: str = ""
-    ) -> None:
-        self.kind = kind
-        self.items = found
-        self.where = where
-        self.path = path
-        self.coverage = coverage
-        self.wire = wire
-
-
-class Found:
-    """What one file held."""
-
-    def __init__(self) -> None:
-        self.batches: list[Batch] = []
-        self.failures: list[Failure] = []
-        self.notes: list[str] = []
-        self.kubernetes_version = ""
-        self.recognised = False
 
 
 class _PeekMeta(msgspec.Struct):
@@ -121,7 +71,7 @@ def _document(document: Document, file: File, dump_namespace: str, found: Found)
         wire = plain(top["kind"], document.where, "kind") if "kind" in top else None
         if isinstance(wire, str) and ("apiVersion" in top or "items" in top):
             return _kubernetes(top, wire, document, file, dump_namespace, found)
-        _aws(top, document, file, found)
+        answer(top, document, file, found)
     elif isinstance(top, list):
         _bare_list(top, document, file, found)
     return ""
@@ -144,7 +94,7 @@ def _kubernetes(
             raise InputError(f"items: a {wire} lacks them; make the file again", where=where)
         _sort_items([document.text if document.text is not None else top], where, "", None, "", found)
         return ""
-    listed = items(top["items"], where, "items") if _is_set(top["items"]) else []
+    listed = items(top["items"], where, "items") if is_set(top["items"]) else []
     coverage = _page(top, where)
     item_wire = "" if wire == "List" else wire.removesuffix("List")
     found.recognised = True
@@ -163,20 +113,12 @@ def _kubernetes(
     return wire
 
 
-def _is_set(value: Any) -> bool:
-    return value is not None and not (isinstance(value, msgspec.Raw) and bytes(value) == b"null")
-
-
 def _page(top: dict[str, Any], where: str) -> Coverage:
     """Complete, unless the list says that it is one page of several."""
     metadata = plain(top.get("metadata"), where, "metadata")
     if isinstance(metadata, dict) and (metadata.get("continue") or metadata.get("remainingItemCount")):
-        return Coverage(EVERYWHERE, _incomplete(where, "make it again without --limit or --chunk-size paging"))
-    return _WHOLE
-
-
-def _incomplete(where: str, remedy: str) -> Unknown:
-    return Unknown(Cause.INCOMPLETE, f"{where} is one page of several", remedy)
+        return Coverage(EVERYWHERE, one_page(where, "make it again without --limit or --chunk-size paging"))
+    return WHOLE
 
 
 def _sort_items(
@@ -270,95 +212,6 @@ def _scope_dump_stream(stream: list[tuple[str, list[Batch]]]) -> None:
             batch.coverage = Coverage(next(iter(names))) if len(names) == 1 else None
 
 
-# --- AWS and others ------------------------------------------------------------------------
-
-
-def _aws(top: dict[str, Any], document: Document, file: File, found: Found) -> None:
-    where = document.where
-    token = next((name for name in ("NextToken", "nextToken") if _is_set(top.get(name))), None)
-    coverage = _WHOLE
-    if token and plain(top[token], where):
-        again = "make it again without --max-items, --page-size or --no-paginate"
-        coverage = Coverage(EVERYWHERE, _incomplete(where, again))
-    version = plain(top.get("serverVersion"), where) or plain(top.get("info"), where)
-    if isinstance(version, dict) and isinstance(version.get("gitVersion"), str):
-        found.kubernetes_version = version["gitVersion"]
-        found.recognised = True
-    aside = []
-    for member, value in top.items():
-        kind = hints.kind_of_member(member)
-        if kind is None:
-            if member[:1].isupper() and isinstance(plain(value, where, member), list):
-                aside.append(member)
-            continue
-        found.recognised = True
-        batch = _member(kind, member, value, coverage, where, file, found, top)
-        if batch is not None:
-            found.batches.append(batch)
-    if aside and not found.recognised:
-        found.recognised = True
-        found.notes.append(f"{where}: {', '.join(aside)} left aside, no rule reads them")
-
-
-def _member(
-    kind: Kind[Any], member: str, value: Any, coverage: Coverage, where: str, file: File, found: Found, top: Any
-) -> Batch | None:
-    if kind in (kinds.CLUSTERS, kinds.NODEGROUPS):
-        if not isinstance(plain(value, where, member), dict):
-            found_type = "expected an object, as aws eks describe prints it; make the file again"
-            raise InputError(f"{member}: {found_type}", where=where)
-        return Batch(kind, [value], where, member, coverage if kind is kinds.CLUSTERS else None)
-    listed = items(value, where, member) if _is_set(value) else []
-    if kind is kinds.NODEGROUP_NAMES:
-        names = [plain(item, where, f"{member}[{n}]") for n, item in enumerate(listed)]
-        return Batch(kind, [{"name": name} for name in names], where, member, coverage)
-    if kind is kinds.INSTANCES:
-        flat: list[Any] = []
-        for number, reservation in enumerate(listed):
-            inside = plain(reservation, where, f"{member}[{number}]")
-            if not isinstance(inside, dict):
-                raise InputError(f"{member}[{number}]: expected an object; make the file again", where=where)
-            flat += items(inside.get("Instances", []), where, f"{member}[{number}].Instances")
-        return Batch(kind, flat, where, "Reservations[].Instances", coverage)
-    if kind is kinds.MANAGED_PREFIX_LISTS:
-        return _prefix_lists([plain(item, where, member) for item in listed], coverage, where)
-    if kind is kinds.PREFIX_LIST_ENTRIES:
-        return _entries(listed, coverage, where, file, found, top)
-    return Batch(kind, listed, where, member, coverage)
-
-
-def _prefix_lists(listed: list[Any], coverage: Coverage, where: str) -> Batch:
-    """describe-prefix-lists (AWS's own lists, with ``Cidrs``) gives entries; describe-managed-prefix-lists gives lists."""
-    own = [item for item in listed if isinstance(item, dict) and isinstance(item.get("Cidrs"), list)]
-    if own:
-        entries = [
-            {"PrefixListId": item.get("PrefixListId"), "Entries": [{"Cidr": cidr} for cidr in item["Cidrs"]]}
-            for item in own
-        ]
-        return Batch(kinds.PREFIX_LIST_ENTRIES, entries, where, "PrefixLists", None)
-    return Batch(kinds.MANAGED_PREFIX_LISTS, listed, where, "PrefixLists", coverage)
-
-
-def _entries(listed: list[Any], coverage: Coverage, where: str, file: File, found: Found, top: Any) -> Batch | None:
-    """get-managed-prefix-list-entries does not name its list: the file's name does (or a member of its own)."""
-    entries = [plain(item, where, f"Entries[{number}]") for number, item in enumerate(listed)]
-    if any(not isinstance(entry, dict) or "Cidr" not in entry for entry in entries):
-        found.notes.append(f"{where}: Entries that are no prefix list's were left aside")
-        return None
-    named = plain(top.get("PrefixListId"), where)
-    match = _PREFIX_LIST.search(file.hint.rsplit("/", 1)[-1])
-    identity = named if isinstance(named, str) else match.group() if match else ""
-    if not identity:
-        found.notes.append(
-            f"{where}: entries of an unnamed prefix list were left aside; put the list's id (pl-...) in the file's name"
-        )
-        return None
-    if coverage.missing is not None:
-        found.notes.append(f"{where}: is one page of several and was left aside; {coverage.missing.remedy}")
-        return None
-    return Batch(kinds.PREFIX_LIST_ENTRIES, [{"PrefixListId": identity, "Entries": entries}], where, "Entries", None)
-
-
 def _bare_list(top: list[Any], document: Document, file: File, found: Found) -> None:
     """A list without a wrapper: support bundles, ``helm list -o json``, ``aws --query``, concatenated items."""
     where = document.where
@@ -366,7 +219,7 @@ def _bare_list(top: list[Any], document: Document, file: File, found: Found) -> 
     if not top:
         kind = bundle_kind or hints.kind_of_name(file.stem)
         if kind is not None:
-            batch = Batch(kind, [], where, "", _WHOLE)
+            batch = Batch(kind, [], where, "", WHOLE)
             batch.coverage = _scoped(batch, file, "")
             found.batches.append(batch)
             found.recognised = True
@@ -381,21 +234,19 @@ def _bare_list(top: list[Any], document: Document, file: File, found: Found) -> 
             wire = kind.wire if kind and kind.origin == "kubernetes" and kind is not kinds.HELM_RELEASES else ""
         if wire:
             before = len(found.batches)
-            _sort_items(top, where, "", _WHOLE, "" if "kind" in first else wire, found)
+            _sort_items(top, where, "", WHOLE, "" if "kind" in first else wire, found)
             for batch in found.batches[before:]:
                 batch.coverage = _scoped(batch, file, "")
         return
     if {"name", "namespace", "revision", "chart"} <= first.keys():
         releases = [_helm_listed(plain(item, where), where) for item in top]
-        found.batches.append(Batch(kinds.HELM_RELEASES, releases, where, "", _WHOLE))
+        found.batches.append(Batch(kinds.HELM_RELEASES, releases, where, "", WHOLE))
         found.recognised = True
         return
-    for member, of_kind in _AWS_IDS.items():
-        if member in first:
-            coverage = None if of_kind is kinds.NODEGROUPS else _WHOLE
-            found.batches.append(Batch(of_kind, top, where, "", coverage))
-            found.recognised = True
-            return
+    unwrapped = bare_list(top, first, where)
+    if unwrapped is not None:
+        found.batches.append(unwrapped)
+        found.recognised = True
 
 
 def _helm_listed(row: Any, where: str) -> dict[str, Any]:

@@ -124,18 +124,30 @@ def _rules(world: World, client: Workload | None, server: Workload | None) -> _R
 
 
 def _selects(world: World, term: PodAffinityTerm, subject: Workload, other: Workload) -> bool:
-    """Whether an affinity term certainly selects the other's pods."""
-    if not _in_namespace(world, term, subject, other):
+    """Whether an affinity term certainly selects the other's pods.
+
+    ``matchLabelKeys`` and ``mismatchLabelKeys`` narrow a term by the values of the incoming pod: not certain then.
+    """
+    if term.match_label_keys or term.mismatch_label_keys:
         return False
-    return matches(term.label_selector, other.labels) is True
+    return _may_select(world, term, subject, other, unread=False)
 
 
-def _in_namespace(world: World, term: PodAffinityTerm, subject: Workload, other: Workload) -> bool:
-    if term.namespace_selector is not None:
-        labels = world.namespaces.get(other.namespace)
-        return labels is not None and matches(term.namespace_selector, labels) is True
-    names = term.namespaces or (subject.namespace,)
-    return other.namespace in names
+def _may_select(world: World, term: PodAffinityTerm, subject: Workload, other: Workload, *, unread: bool) -> bool:
+    return _in_namespace(world, term, subject, other, unread=unread) and matches(term.label_selector, other.labels)
+
+
+def _in_namespace(world: World, term: PodAffinityTerm, subject: Workload, other: Workload, *, unread: bool) -> bool:
+    """Namespaces by name and by selector add up; with neither it is the subject's own (API, PodAffinityTerm).
+
+    ``unread`` is the answer where the labels of the other's namespace were not read.
+    """
+    if other.namespace in term.namespaces:
+        return True
+    if term.namespace_selector is None:
+        return not term.namespaces and other.namespace == subject.namespace
+    labels = world.namespaces.get(other.namespace)
+    return unread if labels is None else matches(term.namespace_selector, labels)
 
 
 def _selects_only(world: World, term: PodAffinityTerm, subject: Workload, other: Workload) -> bool:
@@ -145,4 +157,7 @@ def _selects_only(world: World, term: PodAffinityTerm, subject: Workload, other:
     """
     if not _selects(world, term, subject, other):
         return False
-    return not any(workload.id != other.id and _selects(world, term, subject, workload) for workload in world.workloads)
+    return not any(
+        workload.id != other.id and _may_select(world, term, subject, workload, unread=True)
+        for workload in world.workloads
+    )

@@ -21,6 +21,22 @@ from clusterproof.world.model import DataPlane, Workload
 _POLICY_ENGINES = {"calico-node": "Calico", "cilium": "Cilium"}
 
 
+_SETTINGS = frozenset(
+    {
+        "AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG",
+        "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+        "AWS_VPC_K8S_CNI_EXTERNALSNAT",
+        "AWS_VPC_K8S_CNI_RANDOMIZESNAT",
+        "ENABLE_POD_ENI",
+        "ENABLE_SUBNET_DISCOVERY",
+        "ENI_CONFIG_ANNOTATION_DEF",
+        "ENI_CONFIG_LABEL_DEF",
+        "POD_SECURITY_GROUP_ENFORCING_MODE",
+    }
+)
+"""The environment variables of the VPC CNI that are read."""
+
+
 def data_plane(snapshot: Snapshot, workloads: Iterable[Workload]) -> DataPlane:
     """The data plane of a cluster, with the evidence for it."""
     daemons = {w.name: w for w in workloads if w.kind == "DaemonSet"}
@@ -32,10 +48,13 @@ def data_plane(snapshot: Snapshot, workloads: Iterable[Workload]) -> DataPlane:
     plane = _vpc_cni(cni)
     if "ztunnel" in daemons:
         return _with(plane, modelled=_unmodelled("an ambient mesh (DaemonSet ztunnel) redirects pod traffic"))
+    if plane.modelled is not None:
+        return plane
     if plane.policies is True:
         if others:
             return _with(plane, modelled=_unmodelled(f"{others[0].name} and the VPC CNI both enforce network policies"))
-        return plane
+        # A mesh or a second engine might be in the DaemonSets that were not read.
+        return plane if missing is None else _with(plane, modelled=missing)
     if others:
         engine = _POLICY_ENGINES[others[0].name]
         return _with(
@@ -76,25 +95,26 @@ def _without_vpc_cni(snapshot: Snapshot, others: list[Workload], missing: Unknow
 
 def _own_policies(snapshot: Snapshot, engine: str) -> Unknown | None:
     """Policies of an engine's own kinds are not modelled; that they exist must be excluded."""
-    suffix = {"Calico": ".crd.projectcalico.org", "Cilium": ".cilium.io"}[engine]
-    table = snapshot.tables.get(kinds.CRDS.name)
-    if table is None:
-        return Unknown(
-            Cause.NOT_COLLECTED,
-            f"{engine}'s own policies may exist: customresourcedefinitions not collected",
-            f"run: {kinds.CRDS.command} > crds.json",
-        )
-    if any(obj.metadata.name.endswith(suffix) for obj in table.objects):
+    suffix = {"Calico": ".projectcalico.org", "Cilium": ".cilium.io"}[engine]
+    if any(obj.metadata.name.endswith(suffix) for obj in snapshot.objects(kinds.CRDS)):
         return _unmodelled(f"{engine}'s own policy kinds are installed and not modelled")
-    return None
+    missing = snapshot.missing(kinds.CRDS)
+    if missing is None:
+        return None
+    return Unknown(missing.cause, f"{engine}'s own policies may exist: {missing.detail}", missing.remedy)
 
 
 def _vpc_cni(workload: Workload) -> DataPlane:
     env: dict[str, str] = {}
+    elsewhere: Unknown | None = None
     agent_enforces = False
     for container in (*workload.spec.init_containers, *workload.spec.containers):
         if container.name in ("aws-node", "aws-vpc-cni-init"):
             env |= {item.name: item.value for item in container.env}
+            for item in container.env:
+                if item.value_from is not None and item.name in _SETTINGS:
+                    what = f"{item.name} of DaemonSet {workload.name} comes from another object, which is not read"
+                    elsewhere = elsewhere or Unknown(Cause.NOT_MODELLED, what)
         if _enforces(container):
             agent_enforces = True
     ref = workload.ref or Ref("daemonsets", "kube-system/aws-node")
@@ -116,6 +136,7 @@ def _vpc_cni(workload: Workload) -> DataPlane:
     exclude = env.get("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "")
     return DataPlane(
         "VPC CNI",
+        elsewhere,
         custom_networking=flag("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"),
         eni_config_label=env.get("ENI_CONFIG_LABEL_DEF") or "k8s.amazonaws.com/eniConfig",
         eni_config_annotation=env.get("ENI_CONFIG_ANNOTATION_DEF") or "k8s.amazonaws.com/eniConfig",

@@ -123,16 +123,19 @@ def _managed(snapshot: Snapshot, by_label: Mapping[str, list[str]]) -> list[Node
 
 
 def _of_this_cluster(snapshot: Snapshot, asg: AutoScalingGroup) -> bool:
-    """Whether tags name this snapshot's cluster; an ASG without such a tag belongs to none."""
-    cluster = snapshot.meta.cluster
+    """Whether a tag names this snapshot's cluster; an ASG without such a tag belongs to none.
+
+    The Cluster Autoscaler's own settings (``node-template/…``, ``autoscaling-options/…``) name no cluster.
+    """
+    named: set[str] = set()
     for tag in asg.tags:
         if tag.key == "eks:cluster-name":
-            return not cluster or tag.value == cluster
+            named.add(tag.value)
         for prefix in ("kubernetes.io/cluster/", "k8s.io/cluster-autoscaler/"):
             rest = tag.key.removeprefix(prefix)
-            if rest != tag.key and rest not in ("enabled", "disabled") and not rest.startswith("node-template"):
-                return not cluster or rest == cluster
-    return False
+            if rest != tag.key and rest not in ("enabled", "disabled") and "/" not in rest:
+                named.add(rest)
+    return snapshot.meta.cluster in named if snapshot.meta.cluster else bool(named)
 
 
 def _self_managed(snapshot: Snapshot, nodes: list[Node], managed: set[str]) -> tuple[list[NodeGroup], list[Node]]:
@@ -255,7 +258,7 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
 
 def _on_eks(snapshot: Snapshot) -> bool:
     return any(
-        label.startswith("eks.amazonaws.com/")
-        for node in snapshot.objects(kinds.NODES)[:1]
+        label.startswith(("eks.amazonaws.com/", "alpha.eksctl.io/"))
+        for node in snapshot.objects(kinds.NODES)
         for label in node.metadata.labels
     )

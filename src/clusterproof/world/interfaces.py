@@ -54,10 +54,11 @@ class Interfaces:
         groups = self._policy_groups(workload)
         if groups is None:
             return base
-        if isinstance(groups, Unknown):
-            return tuple(_replace(item, security_groups=groups) for item in base)
-        ids, refs = groups
         attachment = Attachment.BRANCH_STRICT if self._plane.strict else Attachment.BRANCH_STANDARD
+        if isinstance(groups, Unknown):
+            # It may be a branch interface: then also one-node traffic may cross it.
+            return tuple(_replace(item, attachment=attachment, security_groups=groups) for item in base)
+        ids, refs = groups
         return tuple(
             Interface(attachment, ids, item.subnet, host.security_groups, host.subnet, (*refs, *item.refs))
             for item in base
@@ -72,7 +73,8 @@ class Interfaces:
                 Attachment.SECONDARY, host.security_groups, host.subnet, host.security_groups, host.subnet, host.refs
             )
         ]
-        for subnet in self._discovery.get(node_class.zone, ()):
+        own = self._snapshot.get(kinds.SUBNETS, host.subnet) if isinstance(host.subnet, str) else None
+        for subnet in self._discovery.get((own.vpc_id if own is not None else "", node_class.zone), ()):
             if subnet != host.subnet:
                 tag = Ref("subnets", subnet, "Tags", "kubernetes.io/role/cni")
                 result.append(_replace(result[0], subnet=subnet, refs=(*host.refs, tag)))
@@ -82,6 +84,8 @@ class Interfaces:
         """Custom networking: the ENIConfig's subnet and groups; an empty list means the primary's groups."""
         host = node_class.host
         name = node_class.eni_config
+        if isinstance(name, Unknown):
+            return Interface(Attachment.CUSTOM, name, name, host.security_groups, host.subnet, host.refs)
         config = self._snapshot.get(kinds.ENI_CONFIGS, name)
         missing = self._snapshot.missing(kinds.ENI_CONFIGS)
         if config is None:
@@ -136,13 +140,13 @@ class Interfaces:
         return matches(accounts, labels)
 
 
-def _tagged_subnets(snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
-    """Zone → subnets that VPC CNI subnet discovery may put secondary interfaces in (tag kubernetes.io/role/cni)."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
+def _tagged_subnets(snapshot: Snapshot) -> dict[tuple[str, str], tuple[str, ...]]:
+    """VPC and zone → subnets that subnet discovery may put secondary interfaces in (tag kubernetes.io/role/cni)."""
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for subnet in snapshot.objects(kinds.SUBNETS):
         if any(tag.key == "kubernetes.io/role/cni" and tag.value != "0" for tag in subnet.tags):
-            found[subnet.availability_zone].append(subnet.subnet_id)
-    return {zone: tuple(sorted(ids)) for zone, ids in found.items()}
+            found[subnet.vpc_id, subnet.availability_zone].append(subnet.subnet_id)
+    return {place: tuple(sorted(ids)) for place, ids in found.items()}
 
 
 def _replace(interface: Interface, **changes: object) -> Interface:

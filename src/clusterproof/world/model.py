@@ -101,7 +101,8 @@ class NodeClass(msgspec.Struct, frozen=True):
         allocatable: what an empty node offers; unknown when neither siblings nor instance types tell.
         zone: availability zone, "" when not known.
         host: the primary interface.
-        eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off.
+        eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off; unknown where a
+            label of a node not yet born decides it and cannot be told.
     """
 
     id: str
@@ -114,7 +115,7 @@ class NodeClass(msgspec.Struct, frozen=True):
     allocatable: dict[str, Quantity] | Unknown
     zone: str
     host: Interface
-    eni_config: str = ""
+    eni_config: str | Unknown = ""
     annotations: Labels = msgspec.field(default_factory=dict)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import Instance, NetworkInterface
@@ -42,7 +43,7 @@ _Key = tuple[object, ...]
 def _born(
     group: NodeGroup, members: Sequence[Node], hosts: _Hosts, plane: DataPlane, readable: Readable
 ) -> tuple[list[NodeClass], set[_Key]]:
-    found: defaultdict[_Key, list[tuple[Node, Interface, str]]] = defaultdict(list)
+    found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown]]] = defaultdict(list)
     for node in members:
         host = hosts.of(node)
         config = eni_config(plane, node.metadata.labels, node.metadata.annotations)
@@ -82,7 +83,7 @@ def _unborn(
     """Classes of nodes not yet born that differ from every class of nodes that exist."""
     result: list[NodeClass] = []
     for template in future:
-        config = eni_config(plane, template.labels, template.annotations)
+        config = eni_config(plane, template.labels, template.annotations, template.unknown_labels)
         capacity = (
             template.allocatable if isinstance(template.allocatable, Unknown) else _capacity(template.allocatable)
         )
@@ -114,20 +115,32 @@ def _unborn(
     return result
 
 
-def eni_config(plane: DataPlane, labels: Labels, annotations: Labels) -> str:
+EXTERNAL_ENI_CONFIG = "vpc.amazonaws.com/externalEniConfig"
+
+
+def eni_config(
+    plane: DataPlane, labels: Labels, annotations: Labels, unknown: Mapping[str, Unknown] = MappingProxyType({})
+) -> str | Unknown:
     """The name of the ENIConfig that a node uses; empty without custom networking.
 
     Order as in amazon-vpc-cni-k8s pkg/eniconfig: the label vpc.amazonaws.com/externalEniConfig, the annotation
     that ENI_CONFIG_ANNOTATION_DEF names, the label that ENI_CONFIG_LABEL_DEF names, then ``default``.
+
+    Args:
+        plane: where the name stands.
+        labels, annotations: the node's.
+        unknown: labels of a node not yet born that cannot be told; one that would decide makes the name unknown.
     """
     if not plane.custom_networking:
         return ""
-    return (
-        labels.get("vpc.amazonaws.com/externalEniConfig")
+    name = (
+        labels.get(EXTERNAL_ENI_CONFIG)
+        or unknown.get(EXTERNAL_ENI_CONFIG)
         or annotations.get(plane.eni_config_annotation)
         or labels.get(plane.eni_config_label)
-        or "default"
+        or unknown.get(plane.eni_config_label)
     )
+    return name or "default"
 
 
 def _interface_key(interface: Interface) -> tuple[object, ...]:

@@ -45,7 +45,13 @@ class Readable:
         self._values.setdefault(key, set())
 
     def add_spec(self, spec: PodSpec) -> None:
-        """Everything of a pod that the scheduler compares with node labels."""
+        """Everything of a pod that the scheduler compares with node labels, and the node that a template names.
+
+        Nodes in different domains of a required pod affinity are different places, so each value of its
+        topology key matters; host names do not: whether two places share a node is asked of the class.
+        """
+        if spec.node_name:
+            self._names.add(spec.node_name)
         for key, value in spec.node_selector.items():
             self.add_value(key, value)
         for constraint in spec.topology_spread_constraints:
@@ -60,7 +66,10 @@ class Readable:
         for side in (affinity.pod_affinity, affinity.pod_anti_affinity):
             if side is not None:
                 for term in side.required:
-                    self.add_presence(term.topology_key)
+                    if term.topology_key == HOSTNAME:
+                        self.add_presence(HOSTNAME)
+                    else:
+                        self.add_key(term.topology_key)
 
     def add_terms(self, terms: Iterable[NodeSelectorTerm]) -> None:
         """Node selector terms, of a pod or of a volume."""

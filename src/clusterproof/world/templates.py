@@ -32,7 +32,24 @@ from clusterproof.world.readable import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGIO
 
 _NODE_TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"
 _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
-_DISCOVERED = ("nvidia.com/", "feature.node.kubernetes.io/", "amd.com/", "vpc.amazonaws.com/", "k8s.amazonaws.com/")
+_DISCOVERED = (
+    "nvidia.com/",
+    "feature.node.kubernetes.io/",
+    "amd.com/",
+    "vpc.amazonaws.com/",
+    "k8s.amazonaws.com/",
+    "eks.amazonaws.com/",
+    "topology.k8s.aws/",
+    "topology.kubernetes.io/",
+    "topology.ebs.csi.aws.com/",
+    "node.kubernetes.io/",
+    "beta.kubernetes.io/",
+)
+"""Labels under these come from agents, the kubelet or the cloud's controller, not from the group's own description."""
+# The EBS CSI driver copies the zone into a label of its own, which older volumes' node affinity names.
+_ZONE_LABELS = (ZONE, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone")
+_REGION_LABELS = (REGION, "failure-domain.beta.kubernetes.io/region")
+_TYPE_LABELS = (INSTANCE_TYPE, "beta.kubernetes.io/instance-type")
 NEW_NODE = "(new node)"
 
 
@@ -74,23 +91,21 @@ def templates(
         return group.template
     if not group.can_grow:
         return ()
+    found: tuple[Template, ...]
     match group.kind:
         case GroupKind.EKS_MANAGED:
             nodegroup = snapshot.get(kinds.NODEGROUPS, group.refs[0].key)
-            return (
-                not_collected(kinds.NODEGROUPS)
-                if nodegroup is None
-                else _managed(snapshot, nodegroup, siblings, readable_keys)
-            )
+            if nodegroup is None:
+                return not_collected(kinds.NODEGROUPS)
+            found = _managed(snapshot, nodegroup, siblings, readable_keys)
         case GroupKind.AUTO_SCALING:
             asg = snapshot.get(kinds.AUTO_SCALING_GROUPS, group.refs[0].key)
-            return (
-                not_collected(kinds.AUTO_SCALING_GROUPS)
-                if asg is None
-                else _self_managed(snapshot, asg, siblings, readable_keys)
-            )
+            if asg is None:
+                return not_collected(kinds.AUTO_SCALING_GROUPS)
+            found = _self_managed(snapshot, asg, siblings, readable_keys)
         case GroupKind.PLAIN:
             return ()
+    return found or Unknown(Cause.INCOMPLETE, f"node group {group.name} may grow, and its description names no subnet")
 
 
 def _managed(
@@ -113,9 +128,9 @@ def _managed(
             groups = found
         else:
             version = found
-            groups, ref = template_groups(version)
+            groups, ref = _ids(version)
     if groups == ():
-        groups, ref = _cluster_group(snapshot, nodegroup.nodegroup_name)
+        groups, ref = _cluster_group(snapshot, nodegroup)
     types = nodegroup.instance_types
     if not types and version is not None and version.launch_template_data.instance_type:
         types = (version.launch_template_data.instance_type,)
@@ -164,7 +179,7 @@ def _self_managed(
     if isinstance(found, Unknown):
         groups = found
     else:
-        groups, ref = template_groups(found)
+        groups, ref = _ids(found)
         if groups == ():
             groups = Unknown(Cause.NOT_MODELLED, f"{ref.key} names no security group (the VPC's default applies)")
         if not types and found.launch_template_data.instance_type:
@@ -183,7 +198,9 @@ def resolve(snapshot: Snapshot, spec: LaunchTemplateSpecification) -> LaunchTemp
     ]
     name = spec.launch_template_id or spec.launch_template_name
     wanted: LaunchTemplateVersion | None
-    if spec.version == "$Latest":
+    if spec.version == "$Latest" and snapshot.missing(kinds.LAUNCH_TEMPLATE_VERSIONS) is not None:
+        wanted = None  # a later version than those read may exist
+    elif spec.version == "$Latest":
         wanted = max(versions, key=lambda version: version.version_number, default=None)
     elif spec.version in ("$Default", ""):
         wanted = next((version for version in versions if version.default_version), None)
@@ -210,16 +227,32 @@ def template_groups(version: LaunchTemplateVersion) -> tuple[tuple[str, ...], Re
     return groups, Ref("launch-template-versions", key, "SecurityGroupIds", ", ".join(groups))
 
 
-def _cluster_group(snapshot: Snapshot, nodegroup: str) -> tuple[tuple[str, ...] | Unknown, Ref]:
+def _ids(version: LaunchTemplateVersion) -> tuple[tuple[str, ...] | Unknown, Ref]:
+    """As :func:`template_groups`; unknown where the template has names (of groups in a default VPC), not ids."""
+    groups, ref = template_groups(version)
+    names = version.launch_template_data.security_groups
+    if groups or not names:
+        return groups, ref
+    what = f"launch template {ref.key} names its security groups ({', '.join(names)}) by name, not by id"
+    return Unknown(Cause.NOT_MODELLED, what), ref
+
+
+def _cluster_group(snapshot: Snapshot, nodegroup: Nodegroup) -> tuple[tuple[str, ...] | Unknown, Ref]:
+    """The cluster security group, and the one that EKS makes for remote access where the group has it.
+
+    Source: EKS API, NodegroupResources ("The remote access security group associated with the node group").
+    """
     for cluster in snapshot.objects(kinds.CLUSTERS):
         group = cluster.resources_vpc_config.cluster_security_group_id
         if group:
             field = "resourcesVpcConfig.clusterSecurityGroupId"
-            return (group,), Ref("clusters", cluster.name, field, group)
+            remote = nodegroup.resources.remote_access_security_group
+            ids = tuple(sorted({group, remote} - {""}))
+            return ids, Ref("clusters", cluster.name, field, group)
     unknown = snapshot.missing(kinds.CLUSTERS) or Unknown(
         Cause.INCOMPLETE, "the cluster's description names no cluster security group"
     )
-    return unknown, Ref("nodegroups", nodegroup)
+    return unknown, Ref("nodegroups", nodegroup.nodegroup_name)
 
 
 def _expand(
@@ -242,13 +275,17 @@ def _expand(
             labels = dict(fixed)
             unknown: dict[str, Unknown] = {}
             if zone:
-                labels |= {ZONE: zone, REGION: zone.rstrip("abcdefghijklmnopqrstuvwxyz")}
+                labels |= dict.fromkeys(_ZONE_LABELS, zone)
+                labels |= dict.fromkeys(_REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
             else:
-                unknown[ZONE] = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
+                why = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
+                unknown |= dict.fromkeys((*_ZONE_LABELS, *_REGION_LABELS), why)
             if instance_type:
-                labels[INSTANCE_TYPE] = instance_type
+                labels |= dict.fromkeys(_TYPE_LABELS, instance_type)
             else:
-                unknown[INSTANCE_TYPE] = Unknown(Cause.NOT_COLLECTED, "the group's instance types were not read")
+                what = "the group's instance types were not read"
+                unknown |= dict.fromkeys(_TYPE_LABELS, Unknown(Cause.NOT_COLLECTED, what))
+            labels.setdefault("beta.kubernetes.io/os", labels[OS])
             _predict(labels, unknown, siblings, keys, own_labels=own_labels)
             ids, ref = groups
             host = Interface(
@@ -260,7 +297,7 @@ def _expand(
                     unknown,
                     taints,
                     _allocatable(snapshot, siblings, instance_type),
-                    siblings[0].metadata.annotations if siblings else {},
+                    _annotations(siblings),
                     zone,
                     host,
                 )
@@ -288,6 +325,16 @@ def _predict(
         elif not own_labels or key.startswith(_DISCOVERED) or key == ARCH:
             why = "only running nodes show it" if own_labels else "user data may set it, which is not read"
             unknown[key] = Unknown(Cause.NOT_MODELLED, f"label {key} of a node not yet born: {why}")
+
+
+def _annotations(siblings: Sequence[Node]) -> Labels:
+    """Annotations that all running nodes share: those of one node alone say nothing of the next."""
+    if not siblings:
+        return {}
+    shared = siblings[0].metadata.annotations.items()
+    for node in siblings[1:]:
+        shared = shared & node.metadata.annotations.items()
+    return dict(sorted(shared))
 
 
 def _with_sibling_taints(taints: tuple[Taint, ...], siblings: Sequence[Node]) -> tuple[Taint, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 
 import msgspec
 
@@ -16,7 +17,8 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Ref
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.kubernetes import Affinity, Controller, Labels, NodeSelector, Pod, PodSpec
-from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.snapshot.kubernetes.outlines import PodOutline, VolumeOutline
+from clusterproof.snapshot.snapshot import Snapshot, Table
 from clusterproof.world.model import Workload
 
 _CONTROLLERS: tuple[tuple[str, Kind[Controller]], ...] = (
@@ -55,46 +57,87 @@ def workloads(snapshot: Snapshot, extra: Iterable[Workload] = ()) -> tuple[Workl
             for owner in obj.metadata.owner_references:
                 if owner.controller and owner.kind in ("Deployment", "CronJob"):
                     parents[own] = (owner.kind, obj.metadata.namespace, owner.name)
-    members = _members(snapshot, parents)
+    pods = snapshot.tables.get(kinds.PODS.name)
+    members = _by_controller(pods.derived(_fold) if pods is not None else {}, parents)
     found: dict[_Owner, Workload] = {}
     for own, obj in controllers.items():
         # A ReplicaSet of a Deployment, or a Job of a CronJob, is its parent's revision, not a workload.
         if own not in parents and not (own[0] == "ReplicaSet" and obj.spec.replicas == 0):
-            found[own] = _from_controller(own, obj, members.get(own, []))
+            found[own] = _from_controller(own, obj, members.get(own, _NONE))
     for cron in snapshot.objects(kinds.CRON_JOBS):
         own = ("CronJob", cron.metadata.namespace, cron.metadata.name)
         job = Controller(cron.metadata, "CronJob", cron.spec.job_template.spec)
-        found[own] = _from_controller(own, job, members.get(own, []))
-    for own, pods in members.items():
-        if own not in found:
-            found[own] = _from_pods(own, pods)
+        found[own] = _from_controller(own, job, members.get(own, _NONE))
+    if pods is not None:
+        # In the order of the snapshot: it is read in frames, each once.
+        orphans = sorted((item.first, own) for own, item in members.items() if own not in found)
+        for first, own in orphans:
+            found[own] = _from_pods(own, pods.at(first), members[own])
     result = sorted(found.values(), key=lambda w: w.id)
     return (*result, *extra)
 
 
-def _members(snapshot: Snapshot, parents: dict[_Owner, _Owner]) -> dict[_Owner, list[Pod]]:
-    members: defaultdict[_Owner, list[Pod]] = defaultdict(list)
-    cache: dict[tuple[str, str, str, str], _Owner] = {}
-    for pod in snapshot.objects(kinds.PODS):
+class _Members(msgspec.Struct, frozen=True):
+    """The pods of one owner that are not finished: names sorted, their nodes, claims, and who comes first by name."""
+
+    names: tuple[str, ...] = ()
+    nodes: tuple[str, ...] = ()
+    claims: tuple[tuple[str, ...], ...] = ()
+    first: int = -1
+
+
+_NONE = _Members()
+_Token = tuple[str, str, str, str]  # an owner reference's kind, namespace and name, and the pod's template hash
+
+
+def _fold(pods: Table[Pod]) -> dict[_Token, _Members]:
+    """All pods by their own owner reference, in one pass; a pod without owner is its own."""
+    found: defaultdict[_Token, list[tuple[str, str, int]]] = defaultdict(list)
+    claims: defaultdict[_Token, set[tuple[str, ...]]] = defaultdict(set)
+    for position, pod in enumerate(pods.shaped(PodOutline)):
         if pod.status.phase in ("Succeeded", "Failed"):
             continue
         meta = pod.metadata
         references = meta.owner_references
-        if not references:
-            members[("Pod", meta.namespace, meta.name)].append(pod)
-            continue
-        first = references[0]
-        if not first.controller:
-            first = next((ref for ref in references if ref.controller), first)
-        token = (first.kind, meta.namespace, first.name, meta.labels.get("pod-template-hash", ""))
-        own = cache.get(token)
-        if own is None:
-            own = cache[token] = _owner(token, parents)
-        members[own].append(pod)
-    return members
+        if references:
+            first = references[0]
+            if not first.controller:
+                first = next((ref for ref in references if ref.controller), first)
+            token = (first.kind, meta.namespace, first.name, meta.labels.pod_template_hash)
+        else:
+            token = ("Pod", meta.namespace, meta.name, "")
+        found[token].append((meta.name, pod.spec.node_name, position))
+        for volume in pod.spec.volumes:
+            if volume.persistent_volume_claim is not None:
+                claims[token].add(_claims(pod.spec.volumes))
+                break
+    return {token: _folded(members, claims.get(token, ())) for token, members in found.items()}
 
 
-def _owner(token: tuple[str, str, str, str], parents: dict[_Owner, _Owner]) -> _Owner:
+def _folded(members: list[tuple[str, str, int]], claims: Iterable[tuple[str, ...]]) -> _Members:
+    # By name alone, as names are unique in a namespace; where a dump holds one twice, the order of the dump stays.
+    members.sort(key=itemgetter(0))
+    names, nodes, positions = zip(*members, strict=True)
+    return _Members(names, nodes, tuple(sorted(claims)), positions[0])
+
+
+def _by_controller(pods: dict[_Token, _Members], parents: dict[_Owner, _Owner]) -> dict[_Owner, _Members]:
+    """Pods by the top controller: a Deployment's revisions come together."""
+    parts: defaultdict[_Owner, list[_Members]] = defaultdict(list)
+    for token, members in pods.items():
+        parts[_owner(token, parents)].append(members)
+    return {own: found[0] if len(found) == 1 else _merged(found) for own, found in parts.items()}
+
+
+def _merged(parts: list[_Members]) -> _Members:
+    rows = sorted((row for part in parts for row in zip(part.names, part.nodes, strict=True)), key=itemgetter(0))
+    names, nodes = zip(*rows, strict=True)
+    claims = {claim for part in parts for claim in part.claims}
+    first = min(parts, key=lambda part: part.names[0]).first
+    return _Members(names, nodes, tuple(sorted(claims)), first)
+
+
+def _owner(token: _Token, parents: dict[_Owner, _Owner]) -> _Owner:
     """The top controller of a pod's owner.
 
     Where the ReplicaSet was not read, its name tells: a Deployment names it
@@ -109,9 +152,8 @@ def _owner(token: tuple[str, str, str, str], parents: dict[_Owner, _Owner]) -> _
     return own
 
 
-def _from_controller(own: _Owner, obj: Controller, pods: list[Pod]) -> Workload:
+def _from_controller(own: _Owner, obj: Controller, pods: _Members) -> Workload:
     kind, namespace, name = own
-    pods = sorted(pods, key=lambda pod: pod.metadata.name)
     replicas = obj.spec.parallelism if kind in ("Job", "CronJob") else obj.spec.replicas
     return Workload(
         kind=kind,
@@ -120,18 +162,16 @@ def _from_controller(own: _Owner, obj: Controller, pods: list[Pod]) -> Workload:
         labels=obj.spec.template.metadata.labels,
         spec=obj.spec.template.spec,
         replicas=None if kind == "DaemonSet" else (1 if replicas is None else replicas),
-        pod_names=tuple(pod.metadata.name for pod in pods),
-        pod_nodes=tuple(pod.spec.node_name for pod in pods),
-        claims=_claims(pods),
+        pod_names=pods.names,
+        pod_nodes=pods.nodes,
+        claims=pods.claims,
         ref=Ref(_KIND_NAMES[kind], f"{namespace}/{name}"),
     )
 
 
-def _from_pods(own: _Owner, pods: list[Pod]) -> Workload:
-    """From the pods themselves, less what the controller and the scheduler added to each."""
+def _from_pods(own: _Owner, first: Pod, pods: _Members) -> Workload:
+    """From the pods themselves, of which the first by name stands for all, less what controller and scheduler added."""
     kind, namespace, name = own
-    pods = sorted(pods, key=lambda pod: pod.metadata.name)
-    first = pods[0]
     labels: Labels = {k: v for k, v in first.metadata.labels.items() if k not in GENERATED_LABELS or kind == "Pod"}
     spec = msgspec.structs.replace(first.spec, node_name="")
     if kind == "DaemonSet":
@@ -142,26 +182,19 @@ def _from_pods(own: _Owner, pods: list[Pod]) -> Workload:
         name=name,
         labels=labels,
         spec=spec,
-        replicas=None if kind in ("DaemonSet", "Pod") else len(pods),
-        pod_names=tuple(pod.metadata.name for pod in pods),
-        pod_nodes=tuple(pod.spec.node_name for pod in pods),
-        claims=_claims(pods),
+        replicas=None if kind in ("DaemonSet", "Pod") else len(pods.names),
+        pod_names=pods.names,
+        pod_nodes=pods.nodes,
+        claims=pods.claims,
         ref=Ref("pods", f"{namespace}/{first.metadata.name}"),
     )
 
 
-def _claims(pods: list[Pod]) -> tuple[tuple[str, ...], ...]:
-    """The distinct sets of claims; a volume claim template's claim stands in the pods only, not in the template."""
-    found: set[tuple[str, ...]] = set()
-    for pod in pods:
-        names = tuple(
-            volume.persistent_volume_claim.claim_name
-            for volume in pod.spec.volumes
-            if volume.persistent_volume_claim is not None
-        )
-        if names:
-            found.add(names)
-    return tuple(sorted(found))
+def _claims(volumes: Iterable[VolumeOutline]) -> tuple[str, ...]:
+    """A pod's claims; a volume claim template's claim stands in the pods only, not in the template."""
+    return tuple(
+        volume.persistent_volume_claim.claim_name for volume in volumes if volume.persistent_volume_claim is not None
+    )
 
 
 def _without_pinning(spec: PodSpec) -> PodSpec:

@@ -17,7 +17,7 @@ from clusterproof.world.dataplane import data_plane
 from clusterproof.world.groups import node_groups, other_makers
 from clusterproof.world.interfaces import Interfaces
 from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
-from clusterproof.world.nodes import node_classes
+from clusterproof.world.nodes import EXTERNAL_ENI_CONFIG, node_classes
 from clusterproof.world.readable import readable
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads
@@ -43,7 +43,7 @@ class World:
         self.plane: DataPlane = data_plane(snapshot, self.workloads)
         labels = list(readable_labels)
         if self.plane.custom_networking:
-            labels.append(self.plane.eni_config_label)
+            labels += [EXTERNAL_ENI_CONFIG, self.plane.eni_config_label]
         self._readable = readable(self.workloads, snapshot.objects(kinds.VOLUMES), labels)
         groups = node_groups(snapshot)
         self.groups: dict[str, NodeGroup] = {group.name: group for group in groups}

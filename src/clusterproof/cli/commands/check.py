@@ -49,7 +49,7 @@ def command(
       clusterproof check prod.snapshot --profile dynamo
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
       kubectl get nodes,pods,services -A -o json | clusterproof check - ./aws --profile dynamo
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)

@@ -28,7 +28,7 @@ def command(
     \b
       clusterproof connections prod.snapshot -o csv > connections.csv
       clusterproof connections --world demo -o dot | dot -Tsvg > connections.svg
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
     from clusterproof.reports import connections
 

@@ -23,7 +23,9 @@ DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
     show_default=True,
     help="Which of the worlds; a name that does not exist lists them.",
 )
-@click.option("--profile", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check.")
+@click.option(
+    "--profile", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check."
+)
 @options.adjusting
 @options.formats("table", "json", "markdown")
 @options.verbosity

@@ -19,8 +19,12 @@ STYLES = ("aws-cli", "terraform", "kubectl")
 )
 @options.sources
 @options.profile
-@click.option("--as", "style", type=click.Choice(STYLES), default="aws-cli", show_default=True, help="In which language.")
-@click.option("-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write into FILE instead of stdout.")
+@click.option(
+    "--as", "style", type=click.Choice(STYLES), default="aws-cli", show_default=True, help="In which language."
+)
+@click.option(
+    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="Write into FILE instead of stdout."
+)
 @options.quiet
 def command(
     sources: tuple[str, ...],
@@ -43,7 +47,7 @@ def command(
 
     \b
       clusterproof fix prod.snapshot --profile dynamo --as terraform -o fix.tf
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
     from clusterproof.reports import words
     from clusterproof.reports.text import clean
@@ -53,7 +57,11 @@ def command(
     report = api.check(snapshot, profile, **adjusted)
     plan = report.plan
     if plan is None:
-        say("nothing fails: there is nothing to mend" if report.exit_status != 1 else "no change was found that mends it")
+        say(
+            "nothing fails: there is nothing to mend"
+            if report.exit_status != 1
+            else "no change was found that mends it"
+        )
         return report.exit_status
     text = clean(api.render_fix(report, snapshot, style), newlines=True)
     if file is not None:

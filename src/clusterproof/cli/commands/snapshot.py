@@ -24,7 +24,7 @@ class SnapshotCommand(click.Group):
             args = ["make", *args]
         return super().parse_args(ctx, args)
 
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The usage that stands for both."""
         return ["[SRC]... -o FILE", "|", "inspect FILE"]
 
@@ -46,17 +46,17 @@ def command() -> None:
     \b
       clusterproof snapshot ./dump -o prod.snapshot
       clusterproof snapshot inspect prod.snapshot
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
 
 
 @command.command("make", hidden=True)
 @click.argument("sources", metavar="SRC...", nargs=-1)
-@click.option("-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="The snapshot to write; needed.")
+@click.option(
+    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="The snapshot to write; needed."
+)
 @options.reading
 @options.quiet
-def make(
-    sources: tuple[str, ...], file: Path | None, collected: tuple[str, ...], cluster: str, quiet: bool
-) -> None:
+def make(sources: tuple[str, ...], file: Path | None, collected: tuple[str, ...], cluster: str, quiet: bool) -> None:
     """Put kubectl and aws output into one snapshot file."""
     from clusterproof.snapshot.writer import write
 

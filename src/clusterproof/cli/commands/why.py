@@ -39,7 +39,7 @@ def command(
     \b
       clusterproof why deploy/dynamo/worker svc/dynamo/etcd:2379 prod.snapshot
       clusterproof why deploy/dynamo/vllm-agg-frontend svc/dynamo/dynamo-platform-etcd:2379 --world demo
-    """
+    """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
     from clusterproof.reports import answers
     from clusterproof.reports.encoding import encode

@@ -29,9 +29,16 @@ class Resources(Obj, frozen=True):
     limits: dict[str, Quantity] = field(default_factory=dict)
 
 
+class EnvSource(Obj, frozen=True):
+    """Where a variable's value stands instead; only that it does is read (msgspec knows no ``Raw | None``)."""
+
+
 class EnvVar(Obj, frozen=True):
+    """``value_from`` is set where the value stands elsewhere (a ConfigMap, a Secret, the pod itself)."""
+
     name: str
     value: str = ""
+    value_from: EnvSource | None = None
 
 
 class Container(Obj, frozen=True):

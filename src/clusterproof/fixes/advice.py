@@ -1,0 +1,88 @@
+"""What can be said where nothing can be proven, and what only hides the fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from clusterproof.checks.finding import Finding, Fix
+from clusterproof.fixes.legs import Leg, Wanted
+from clusterproof.fixes.needs import VPC
+from clusterproof.profiles.model import Requirement
+from clusterproof.reach.trace import Hop, Layer
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.verdict.algebra import Verdict
+
+_WHAT = {
+    Layer.ROUTE: "a route has to be added or mended; which target is right cannot be told from what was read",
+    Layer.ROUTE_RETURN: "a route back has to be added or mended; which target is right cannot be told from what was read",
+    Layer.SERVICE: "the Service has to be changed",
+    Layer.DNS: "the pod has to ask the cluster's DNS: dnsPolicy ClusterFirst, on the host network ClusterFirstWithHostNet",
+}
+
+
+def without_reach(requirement: Requirement, finding: Finding) -> Fix | None:
+    """Advice for a requirement that is not about a connection: the profile's own remedy."""
+    text = requirement.remedy or finding.summary
+    return Fix(proven=False, advice=(f"not proven: {text.strip()}",)) if text else None
+
+
+def stuck(requirement: Requirement, asked: Wanted, hops: Iterable[Hop]) -> list[str]:
+    """What stops a requirement and no edit of groups, ACLs or policies mends."""
+    result = [f"not proven: {text}" for text in asked.stuck]
+    for hop in (*asked.hops, *hops):
+        what = _WHAT.get(hop.layer, "nothing is proposed for this layer")
+        result.append(f"not proven: {hop.layer.value}, {hop.at}: {hop.text}; {what}")
+    if asked.stuck and requirement.remedy:
+        result.append(f"not proven: {requirement.remedy.strip()}")
+    return result
+
+
+def unproven(after: Mapping[str, Finding], ids: Sequence[str]) -> list[str]:
+    """Why a change is not called proven: what the checks still say with it."""
+    result: list[str] = []
+    for name in ids:
+        finding = after[name]
+        if finding.verdict is Verdict.PASS:
+            continue
+        why = finding.unknowns[0].detail if finding.verdict is Verdict.UNKNOWN and finding.unknowns else finding.summary
+        result.append(f"not proven: with this change {finding.name} is still {finding.verdict.value}: {why}")
+    return result
+
+
+def unseen(snapshot: Snapshot, edits: Sequence[Edit]) -> list[str]:
+    """Whose openings are not listed because it was not read who else carries the groups."""
+    if not any(isinstance(edit, AddPermission | AddAclEntry) for edit in edits):
+        return []
+    missing = snapshot.missing(kinds.NETWORK_INTERFACES)
+    if missing is None:
+        return []
+    return [f"whether interfaces outside the cluster share these groups and subnets is not known: {missing}"]
+
+
+def colocation(asked: Wanted) -> tuple[str, ...]:
+    """Affinity named as what it is, where a shared node would make a failing check look well."""
+    result: list[str] = []
+    for client, server in asked.together:
+        refused = [leg for leg in asked.failing if any(hop.layer in VPC for hop in leg.trace.hops)]
+        if not refused:
+            continue
+        result.append(
+            f"pinning {client} beside {server} by affinity would make this check pass and hide that "
+            f"{_closed(refused)}: it masks the property"
+        )
+    return tuple(result)
+
+
+def _closed(legs: Sequence[Leg]) -> str:
+    """``tcp 9090 from customer and gpu to system stays closed``."""
+    leg = legs[0]
+    same = [item for item in legs if (item.low, item.protocol) == (leg.low, leg.protocol)]
+    clients, servers = (_and({getattr(item, name) for item in same}) for name in ("client_group", "server_group"))
+    return f"{leg.protocol.lower()} {leg.low} from {clients} to {servers} stays closed"
+
+
+def _and(names: Iterable[str]) -> str:
+    found = sorted(names)
+    return found[0] if len(found) == 1 else ", ".join(found[:-1]) + f" and {found[-1]}"

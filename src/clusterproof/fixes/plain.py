@@ -1,0 +1,11 @@
+"""Text from a cluster inside comments: it must stay on its line."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def comment(text: str, mark: str = "#") -> str:
+    """One comment line; whatever could end the line, or is no character for people, becomes a space."""
+    safe = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") else char for char in text)
+    return f"{mark} {' '.join(safe.split())}"

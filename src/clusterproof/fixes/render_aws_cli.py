@@ -1,0 +1,102 @@
+"""A fix as shell commands: AWS CLI for groups and ACLs, kubectl for NetworkPolicies, ready to paste.
+
+Source: AWS CLI Command Reference, ``ec2 authorize-security-group-ingress``, ``authorize-security-group-egress``
+and ``create-network-acl-entry``. The short options of the first two are used where they say everything.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterable
+
+from clusterproof.fixes.plain import comment
+from clusterproof.fixes.render_kubectl import apply_command
+from clusterproof.snapshot.kinds import SECURITY_GROUPS
+from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Overlay, Put
+from clusterproof.snapshot.snapshot import Snapshot
+
+_WIDE = 110
+"""Commands longer than this are broken after the object that they change."""
+
+
+def commands(overlay: Overlay, snapshot: Snapshot) -> tuple[str, ...]:
+    """One command per edit, in order; each runs as it is in bash."""
+    return tuple(command for edit in overlay.edits if (command := _command(edit, snapshot)))
+
+
+def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str], snapshot: Snapshot) -> str:
+    """The commands with a comment above each."""
+    lines = [comment(text) for text in head]
+    for edit, text in zip(edits, texts, strict=True):
+        command = _command(edit, snapshot)
+        lines += ["", comment(text)]
+        lines.append(command or "# neither the AWS CLI nor kubectl makes this change in one command")
+    return "\n".join(lines) + "\n"
+
+
+def _command(edit: Edit, snapshot: Snapshot) -> str:
+    region = snapshot.meta.region
+    match edit:
+        case AddPermission():
+            return _joined(_rule(edit, snapshot), region)
+        case AddAclEntry():
+            return _joined(_entry(edit), region)
+        case Put(object=raw) if "apiVersion" in raw:
+            return apply_command(edit)
+        case _:
+            return ""
+
+
+def _joined(parts: list[list[str]], region: str) -> str:
+    """Quoted words, broken into two lines after the first part where one would be long."""
+    if region:
+        parts = [[*parts[0], "--region", region], *parts[1:]]
+    texts = [" ".join(shlex.quote(word) for word in part) for part in parts]
+    line = " ".join(texts)
+    return line if len(line) <= _WIDE else " \\\n  ".join(texts)
+
+
+def _rule(edit: AddPermission, snapshot: Snapshot) -> list[list[str]]:
+    call = "authorize-security-group-egress" if edit.egress else "authorize-security-group-ingress"
+    first = ["aws", "ec2", call, "--group-id", edit.group_id]
+    raw = edit.permission
+    low, high = raw["FromPort"], raw["ToPort"]
+    short = ["--protocol", raw["IpProtocol"], "--port", str(low) if low == high else f"{low}-{high}"]
+    match raw:
+        case {"UserIdGroupPairs": [{"GroupId": group}]} if _one_account(snapshot, edit.group_id, group):
+            return [first, [*short, "--source-group", group]]
+        case {"IpRanges": [{"CidrIp": cidr}]}:
+            return [first, [*short, "--cidr", cidr]]
+        case _:
+            return [first, ["--ip-permissions", json.dumps([raw], separators=(",", ":"), sort_keys=True)]]
+
+
+def _one_account(snapshot: Snapshot, own: str, other: str) -> bool:
+    """Whether the short form names the other group fully: same account and same VPC, as far as was read."""
+    one, two = snapshot.get(SECURITY_GROUPS, own), snapshot.get(SECURITY_GROUPS, other)
+    if one is None or two is None:
+        return True
+    return (one.owner_id, one.vpc_id) == (two.owner_id, two.vpc_id)
+
+
+def _entry(edit: AddAclEntry) -> list[list[str]]:
+    entry = edit.entry
+    ports = entry["PortRange"]
+    six = "Ipv6CidrBlock" in entry
+    return [
+        ["aws", "ec2", "create-network-acl-entry", "--network-acl-id", edit.network_acl_id],
+        [
+            "--egress" if entry["Egress"] else "--ingress",
+            "--rule-number",
+            str(entry["RuleNumber"]),
+            "--rule-action",
+            entry["RuleAction"],
+            "--protocol",
+            entry["Protocol"],
+            "--port-range",
+            f"From={ports['From']},To={ports['To']}",
+            "--ipv6-cidr-block" if six else "--cidr-block",
+            entry["Ipv6CidrBlock" if six else "CidrBlock"],
+        ],
+    ]

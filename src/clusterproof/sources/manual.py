@@ -1,0 +1,93 @@
+"""The part of docs/inputs.md that follows from the registry of kinds: the script for a full dump, and its table.
+
+``python -m clusterproof.sources.manual`` prints it; a test compares it with the page.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.kinds import ALL, Kind
+
+_COSTS = {
+    "nodes": "where pods may run now is unknown; node groups are judged from their templates only",
+    "pods": "what runs where, and how likely each place is, is unknown",
+    "namespaces": "namespace selectors of NetworkPolicies cannot be decided",
+    "services": "names and cluster addresses lead nowhere: every requirement on a service is unknown",
+    "endpoints": "used only where EndpointSlices are missing",
+    "endpointslices": "which pods stand behind a service is unknown, unless Endpoints were given",
+    "deployments": "workloads are known from their running pods only, none at zero replicas",
+    "statefulsets": "as for Deployments",
+    "daemonsets": "as for Deployments; what runs on every node is not known to do so",
+    "replicasets": "pods are not traced to their Deployment",
+    "jobs": "as for Deployments",
+    "cronjobs": "as for Deployments",
+    "networkpolicies": "every path is unknown at the policy hop",
+    "persistentvolumeclaims": "zones that a volume forces on a pod are unknown",
+    "persistentvolumes": "as for claims",
+    "serviceaccounts": "security groups for pods that select by service account cannot be decided",
+    "configmaps": "settings of the VPC CNI, kube-proxy and CoreDNS are taken as not read",
+    "customresourcedefinitions": "a kind without objects cannot be told from one that was not read",
+    "eniconfigs": "with custom networking, the subnets and groups of pod interfaces are unknown",
+    "securitygrouppolicies": "whether a pod has an interface of its own is unknown",
+    "helmreleases": "installed versions are unknown: a profile's newest rules are applied, and said so",
+    "clusters": "the cluster security group, address family and service range are unknown",
+    "nodegroups": "nodes of the future, and groups at zero, are unknown",
+    "nodegroup-names": "whether all node groups were described is unknown",
+    "auto-scaling-groups": "self-managed groups, and subnets of new nodes, are unknown",
+    "launch-template-versions": "the security groups of new nodes are unknown where a template sets them",
+    "instances": "the interfaces of running nodes are unknown",
+    "network-interfaces": "interfaces of pods, load balancers and endpoints are unknown",
+    "instance-types": "what fits on a new node is unknown",
+    "security-groups": "every path that leaves a node is unknown at the security groups",
+    "security-group-rules": "rules are named by their content instead of their sgr- id",
+    "subnets": "every path that leaves a node is unknown",
+    "vpcs": "address ranges of the network are unknown",
+    "route-tables": "every path between subnets is unknown at the route",
+    "network-acls": "every path between subnets is unknown at the network ACL",
+    "vpc-peering-connections": "paths through a peering are unknown",
+    "managed-prefix-lists": "rules and routes that name a prefix list cannot be decided",
+    "prefix-list-entries": "as for the lists themselves",
+}
+_LOOPED = {kinds.NODEGROUPS.name, kinds.PREFIX_LIST_ENTRIES.name}
+_QUIET = " 2>&1"
+
+
+def script() -> str:
+    """A POSIX shell script that makes a full dump of one cluster; needs ``CLUSTER`` and the usual credentials."""
+    lines = ["set -u", "CLUSTER=${CLUSTER:?the name of the EKS cluster}", "mkdir -p dump && cd dump || exit", ""]
+    lines += [f"{_shell(kind)} > {kind.name}.json{_QUIET}" for kind in ALL if kind.name not in _LOOPED]
+    nodegroup = _shell(kinds.NODEGROUPS).replace("NAME", '"$name"')
+    entries = _shell(kinds.PREFIX_LIST_ENTRIES).replace("ID", '"$id"')
+    names = _shell(kinds.NODEGROUP_NAMES).replace("--output json", "--output text --query 'nodegroups[]'")
+    ids = _shell(kinds.MANAGED_PREFIX_LISTS).replace(
+        "--output json", "--output text --query 'PrefixLists[].PrefixListId'"
+    )
+    lines += [
+        "",
+        f"for name in $({names}); do",
+        f'  {nodegroup} > "nodegroup-$name.json"{_QUIET}',
+        "done",
+        f"for id in $({ids}); do",
+        f'  {entries} > "$id.json"{_QUIET}',
+        "done",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def table() -> str:
+    """One Markdown row per kind: the command, the permission it needs, what is unknown without it."""
+    rows = ["| kind | command | permission | without it |", "|---|---|---|---|"]
+    rows += [f"| {kind.name} | `{kind.command}` | `{kind.permission}` | {_COSTS[kind.name]} |" for kind in ALL]
+    return "\n".join(rows) + "\n"
+
+
+def _shell(kind: Kind[Any]) -> str:
+    return kind.command.replace("CLUSTER", '"$CLUSTER"')
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(f"```sh\n{script()}```\n\n{table()}")
