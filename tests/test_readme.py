@@ -7,7 +7,7 @@ import re
 import sys
 from pathlib import Path
 
-from scripts.readme import fits, process, rewritten, steps
+from readme import fits, process, rewritten, steps
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

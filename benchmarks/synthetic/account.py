@@ -13,10 +13,17 @@ Raw = dict[str, Any]
 
 _CLUSTER_GROUP = f"sg-{hexed('cluster')}"
 _ACL, _ROUTES = f"acl-{hexed('acl')}", f"rtb-{hexed('rtb')}"
-_ALL = {"IpProtocol": "-1", "UserIdGroupPairs": [], "IpRanges": [{"CidrIp": "0.0.0.0/0"}], "Ipv6Ranges": [], "PrefixListIds": []}
+_ALL = {
+    "IpProtocol": "-1",
+    "UserIdGroupPairs": [],
+    "IpRanges": [{"CidrIp": "0.0.0.0/0"}],
+    "Ipv6Ranges": [],
+    "PrefixListIds": [],
+}
 
 
 def cluster(plan: Plan) -> Iterator[Raw]:
+    """The EKS cluster, from describe-cluster."""
     yield {
         "name": CLUSTER,
         "arn": f"arn:aws:eks:{REGION}:{ACCOUNT}:cluster/{CLUSTER}",
@@ -36,6 +43,7 @@ def cluster(plan: Plan) -> Iterator[Raw]:
 
 
 def nodegroups(plan: Plan) -> Iterator[Raw]:
+    """One managed node group each; all may scale to zero and to twice their size."""
     for group in plan.groups:
         body: Raw = {
             "nodegroupName": group.name,
@@ -59,11 +67,13 @@ def nodegroups(plan: Plan) -> Iterator[Raw]:
 
 
 def nodegroup_names(plan: Plan) -> Iterator[Raw]:
+    """What list-nodegroups prints."""
     for group in plan.groups:
         yield {"name": group.name}
 
 
 def launch_templates(plan: Plan) -> Iterator[Raw]:
+    """Each node group's own, which names its security group."""
     for group in plan.groups:
         yield {
             "LaunchTemplateId": group.launch_template,
@@ -76,6 +86,7 @@ def launch_templates(plan: Plan) -> Iterator[Raw]:
 
 
 def scaling_groups(plan: Plan) -> Iterator[Raw]:
+    """Each node group's Auto Scaling group with its instances."""
     for group in plan.groups:
         spec = {"LaunchTemplateId": group.launch_template, "LaunchTemplateName": group.name, "Version": "1"}
         yield {
@@ -107,6 +118,7 @@ def scaling_groups(plan: Plan) -> Iterator[Raw]:
 
 
 def vpcs(plan: Plan) -> Iterator[Raw]:
+    """One VPC with as many /16 blocks as the subnets need."""
     blocks = list(plan.vpc_blocks())
     yield {
         "VpcId": VPC,
@@ -120,6 +132,7 @@ def vpcs(plan: Plan) -> Iterator[Raw]:
 
 
 def subnets(plan: Plan) -> Iterator[Raw]:
+    """Three per node group, one in each zone."""
     for group in plan.groups:
         for zone, name in enumerate(ZONES):
             yield {
@@ -134,6 +147,7 @@ def subnets(plan: Plan) -> Iterator[Raw]:
 
 
 def route_tables(plan: Plan) -> Iterator[Raw]:
+    """The main route table: local, and a NAT gateway for the rest."""
     routes = [{"DestinationCidrBlock": block, "GatewayId": "local", "State": "active"} for block in plan.vpc_blocks()]
     nat = {"DestinationCidrBlock": "0.0.0.0/0", "NatGatewayId": f"nat-{hexed('nat')}", "State": "active"}
     yield {
@@ -146,13 +160,16 @@ def route_tables(plan: Plan) -> Iterator[Raw]:
 
 
 def network_acls(plan: Plan) -> Iterator[Raw]:
+    """The default ACL, which lets everything pass."""
     entry = {"CidrBlock": "0.0.0.0/0", "Protocol": "-1"}
     yield {
         "NetworkAclId": _ACL,
         "VpcId": VPC,
         "IsDefault": True,
         "Associations": [
-            {"NetworkAclId": _ACL, "SubnetId": group.subnet(zone)} for group in plan.groups for zone in range(len(ZONES))
+            {"NetworkAclId": _ACL, "SubnetId": group.subnet(zone)}
+            for group in plan.groups
+            for zone in range(len(ZONES))
         ],
         "Entries": [
             {**entry, "Egress": egress, "RuleAction": action, "RuleNumber": number}
@@ -206,7 +223,7 @@ def _security_group(group_id: str, name: str, rules: list[Raw]) -> Raw:
     }
 
 
-def _attachment(plan: Plan, node: int) -> Raw:
+def _attachment(node: int) -> Raw:
     return {
         "AttachmentId": f"eni-attach-{hexed('attach', node)}",
         "DeleteOnTermination": True,
@@ -256,7 +273,7 @@ def instance_text(plan: Plan, node: int) -> bytes:
         "State": {"Code": 16, "Name": "running"},
         "SubnetId": interface["SubnetId"],
         "VpcId": VPC,
-        "NetworkInterfaces": [{**interface, "Attachment": _attachment(plan, node)}],
+        "NetworkInterfaces": [{**interface, "Attachment": _attachment(node)}],
         "SecurityGroups": interface["Groups"],
         "Tags": [
             {"Key": "Name", "Value": f"{CLUSTER}-{group.name}"},
@@ -275,7 +292,7 @@ def interface_text(plan: Plan, node: int) -> bytes:
     owner = {"InstanceId": plan.instance(node), "InstanceOwnerId": ACCOUNT}
     body = {
         **_interface(plan, group, node),
-        "Attachment": _attachment(plan, node) | owner,
+        "Attachment": _attachment(node) | owner,
         "AvailabilityZone": ZONES[plan.zone(node)],
         "RequesterManaged": False,
         "TagSet": [],
@@ -284,6 +301,7 @@ def interface_text(plan: Plan, node: int) -> bytes:
 
 
 def instance_types(_plan: Plan) -> Iterator[Raw]:
+    """The types that the groups use."""
     a100 = {"Name": "A100", "Manufacturer": "NVIDIA", "Count": 8}
     for name, cores, memory, gpus in (
         ("m5.12xlarge", 48, 196608, None),

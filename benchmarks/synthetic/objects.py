@@ -24,6 +24,7 @@ def _metadata(kind: str, namespace: str, name: str, labels: dict[str, str] | Non
 
 
 def namespaces(plan: Plan) -> Iterator[Raw]:
+    """Every namespace that a workload is in, and the cluster's own."""
     for name in plan.namespaces:
         labels = {"kubernetes.io/metadata.name": name}
         if name.startswith("team-"):
@@ -91,6 +92,7 @@ def _cluster_ip(app: App, name: str) -> str:
 
 
 def services(plan: Plan) -> Iterator[Raw]:
+    """One per workload with ports; StatefulSets have a headless one too, Dynamo workers none."""
     for _, app, name, headless in _published(plan):
         address = "None" if headless else _cluster_ip(app, name)
         labels = app.labels | ({"k8s-app": "kube-dns"} if name == "kube-dns" else {})
@@ -119,6 +121,7 @@ def services(plan: Plan) -> Iterator[Raw]:
 
 
 def endpoint_slices(plan: Plan) -> Iterator[Raw]:
+    """The Services' endpoints: the pods with their addresses."""
     for number, app, name, _ in _published(plan):
         pods = plan.members.get(number, ())
         for start in range(0, len(pods), SLICE):
@@ -181,6 +184,7 @@ def network_policies(plan: Plan) -> Iterator[Raw]:
 
 
 def helm_releases(_plan: Plan) -> Iterator[Raw]:
+    """Which charts are installed."""
     for namespace, name, chart, version in (
         ("dynamo", "dynamo-platform", "dynamo-platform", "1.1.0"),
         ("monitoring", "kube-prometheus", "kube-prometheus-stack", "77.5.0"),

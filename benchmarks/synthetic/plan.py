@@ -85,21 +85,26 @@ class Group(msgspec.Struct, frozen=True):
 
     @property
     def security_group(self) -> str:
+        """The id of the group that its launch template gives the nodes."""
         return f"sg-{hexed('sg', self.name)}"
 
     @property
     def launch_template(self) -> str:
+        """The launch template's id."""
         return f"lt-{hexed('lt', self.name)}"
 
     @property
     def scaling_group(self) -> str:
+        """The Auto Scaling group's name, as EKS makes it."""
         return f"eks-{self.name}-{uid('asg', self.name)}"
 
     @property
     def instance_type(self) -> str:
+        """By role."""
         return {"system": "m5.12xlarge", "gpu": "p4d.24xlarge", "general": "m5.4xlarge"}[self.role]
 
     def subnet(self, zone: int) -> str:
+        """The id of its subnet in a zone, by the zone's number."""
         return f"subnet-{hexed('subnet', self.name, zone)}"
 
 
@@ -125,6 +130,7 @@ class App(msgspec.Struct, frozen=True):
 
     @property
     def template_hash(self) -> str:
+        """The pod-template-hash of its current revision."""
         return suffix("template", self.namespace, self.name, length=10)
 
 
@@ -222,6 +228,7 @@ class Plan:
 
     @property
     def pods(self) -> int:
+        """How many pods there are."""
         return len(self.owner)
 
     @cached_property
@@ -234,6 +241,7 @@ class Plan:
 
     @cached_property
     def namespaces(self) -> tuple[str, ...]:
+        """All namespaces, sorted."""
         return tuple(sorted({app.namespace for app in self.apps} | {"default", "kube-public", "kube-node-lease"}))
 
     @cached_property
@@ -259,20 +267,25 @@ class Plan:
             yield f"{dotted(start)}/16"
 
     def zone(self, node: int) -> int:
+        """The number of a node's zone."""
         return node % len(ZONES)
 
     def node_address(self, node: int) -> int:
+        """A node's primary address, as a number; its pods' addresses follow it."""
         group = self.groups[self.group_of[node]]
         place = (node - group.first) // len(ZONES)
         return self.base(group.number, self.zone(node)) + 10 + place * (self.size.pods_per_node + 1)
 
     def node_name(self, node: int) -> str:
+        """A node's name, as EKS makes it of the address."""
         return f"ip-{dotted(self.node_address(node)).replace('.', '-')}.{REGION}.compute.internal"
 
     def instance(self, node: int) -> str:
+        """The id of a node's EC2 instance."""
         return f"i-{hexed('instance', node)}"
 
     def pod_name(self, pod: int) -> str:
+        """A pod's name, as its controller makes it."""
         app = self.apps[self.owner[pod]]
         if app.kind == "StatefulSet":
             return f"{app.name}-{self.ordinal[pod]}"
@@ -281,6 +294,7 @@ class Plan:
         return f"{app.name}-{app.template_hash}-{suffix('pod', pod)}"
 
     def pod_address(self, pod: int) -> str:
+        """A pod's address: its node's own on the host network."""
         node, slot = divmod(pod, self.size.pods_per_node)
         host = self.apps[self.owner[pod]].host_network
         return dotted(self.node_address(node) + (0 if host else slot + 1))
@@ -329,5 +343,10 @@ def _general(size: Size) -> Iterator[App]:
         name = f"{_WORDS[number % len(_WORDS)]}-{number:03d}"
         kind = "StatefulSet" if number % 7 == 3 else "Deployment"
         image = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/team-{team:02d}/{name}:1.{number % 13}.{number % 5}"
-        labels = _named(name) | {"app.kubernetes.io/part-of": f"team-{team:02d}", "tier": ("web", "api", "data")[number % 3]}
-        yield App(kind, f"team-{team:02d}", name, labels, image, "general", (("http", 8080, "TCP"), ("metrics", 9102, "TCP")))
+        labels = _named(name) | {
+            "app.kubernetes.io/part-of": f"team-{team:02d}",
+            "tier": ("web", "api", "data")[number % 3],
+        }
+        yield App(
+            kind, f"team-{team:02d}", name, labels, image, "general", (("http", 8080, "TCP"), ("metrics", 9102, "TCP"))
+        )

@@ -23,7 +23,7 @@ _GENERAL_TOLERATIONS = [
 
 def pod_spec(plan: Plan, app: App) -> Raw:
     """The pod template's spec of a workload."""
-    containers = [_main(plan, app)]
+    containers = [_main(app)]
     if app.name == "aws-node":
         containers.append(_agent(plan))
     elif app.labels.get("tier") == "web":
@@ -59,14 +59,13 @@ def pod_spec(plan: Plan, app: App) -> Raw:
     return spec
 
 
-def _main(plan: Plan, app: App) -> Raw:
+def _main(app: App) -> Raw:
     resources: Raw = {"limits": {"memory": "1Gi"}, "requests": {"cpu": "100m", "memory": "512Mi"}}
     if app.gpus:
         asked = {"nvidia.com/gpu": str(app.gpus)}
         resources = {"limits": {"memory": "64Gi", **asked}, "requests": {"cpu": "4", "memory": "64Gi", **asked}}
-    if app.name == "aws-node":
-        env = _CNI_ENV
-    else:
+    env: list[Raw] = _CNI_ENV
+    if app.name != "aws-node":
         env = [
             {"name": "POD_NAME", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}},
             {"name": "POD_IP", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
@@ -87,7 +86,9 @@ def _main(plan: Plan, app: App) -> Raw:
         "imagePullPolicy": "IfNotPresent",
         "livenessProbe": {**probe, "initialDelaySeconds": 10},
         "name": app.name if app.kind == "DaemonSet" else "main",
-        "ports": [{"containerPort": number, "name": name, "protocol": protocol} for name, number, protocol in app.ports],
+        "ports": [
+            {"containerPort": number, "name": name, "protocol": protocol} for name, number, protocol in app.ports
+        ],
         "readinessProbe": probe,
         "resources": resources,
         "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
@@ -100,7 +101,7 @@ def _main(plan: Plan, app: App) -> Raw:
     }
 
 
-_CNI_ENV = [
+_CNI_ENV: list[Raw] = [
     {"name": name, "value": value}
     for name, value in (
         ("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "false"),
@@ -290,7 +291,11 @@ def node_text(plan: Plan, node: int) -> bytes:
     }
     spec: Raw = {"providerID": f"aws:///{zone}/{plan.instance(node)}"}
     if group.role == "gpu":
-        labels |= {"nvidia.com/gpu.count": "8", "nvidia.com/gpu.present": "true", "nvidia.com/gpu.product": "A100-SXM4-40GB"}
+        labels |= {
+            "nvidia.com/gpu.count": "8",
+            "nvidia.com/gpu.present": "true",
+            "nvidia.com/gpu.product": "A100-SXM4-40GB",
+        }
         spec["taints"] = [{"effect": "NoSchedule", "key": "nvidia.com/gpu", "value": "present"}]
     # Nodes of one type differ by some KiB of memory, as real ones do.
     capacity = dict(_CAPACITY[group.role])

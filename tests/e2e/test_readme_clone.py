@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.readme import fits, steps
+from readme import fits, steps
 from tests.conftest import require
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -8,7 +8,7 @@ from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Opening
 from clusterproof.fixes.ends import label_of
 from clusterproof.reach.addresses import AddressSet
-from clusterproof.reach.path import End, Paths
+from clusterproof.reach.path import End, Paths, service_hop
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.kinds import SUBNETS
 from clusterproof.world.services import Backend
@@ -19,17 +19,21 @@ Row = tuple[str, str, int, str, str]
 """Client, server, port at the server, protocol, Service."""
 
 
-def ends(context: Context) -> dict[str, tuple[End, frozenset[str]]]:
-    """Every end of a cluster by a name, with the names under which an opening may speak of it."""
-    result: dict[str, tuple[End, frozenset[str]]] = {}
+Named = tuple[End, frozenset[str], str]
+"""An end, the names under which an opening may speak of it, and its node class."""
+
+
+def ends(context: Context) -> dict[str, Named]:
+    """Every end of a cluster by a name."""
+    result: dict[str, Named] = {}
     for item in context.world.classes:
         names = {label_of(item.group, item.host.security_groups)}
-        result[f"host {item.id}"] = End(item.host), frozenset(names)
+        result[f"host {item.id}"] = End(item.host), frozenset(names), item.id
     for workload in context.world.workloads:
         for place in context.places(workload).places:
             label = label_of(place.node_class.group, place.interface.security_groups)
             key = f"{workload.id} on {place.node_class.id} in {place.interface.subnet}"
-            result[key] = End(place.interface, workload), frozenset({label, workload.id})
+            result[key] = End(place.interface, workload), frozenset({label, workload.id}), place.node_class.id
     return result
 
 
@@ -39,17 +43,18 @@ def matrix(context: Context, ports: Sequence[tuple[int, str]]) -> dict[Row, Outc
     found = ends(context)
     services = context.world.services
     rows: dict[Row, Outcome] = {}
-    for one, (client, _) in found.items():
-        for other, (server, _) in found.items():
+    for one, (client, _, here) in found.items():
+        for other, (server, _, there) in found.items():
             for port, protocol in ports:
                 ways: list[tuple[str, Backend | None]] = [("", None)]
                 if server.workload is not None:
                     for service, item in services.of_workload(server.workload, port, protocol):
                         ways.append((service.metadata.name, services.backend(service, item)))
                 for name, via in ways:
-                    for same_node in (False, True):
+                    for same_node in (False, True) if here == there else (False,):
                         trace = paths.connect(client, server, port, protocol, via=via, same_node=same_node)
-                        rows[(one, other, port, protocol, f"{name} {same_node}")] = trace.outcome
+                        behind = port if via is None else service_hop(via, server.workload, same_node=True)[1]
+                        rows[(one, other, behind or port, protocol, f"{name} {same_node}")] = trace.outcome
     return rows
 
 
@@ -73,8 +78,8 @@ def uncovered(before: Context, after: Context, opens: Iterable[Opening], ports: 
     return result
 
 
-def _is(context: Context, text: str, named: tuple[End, frozenset[str]]) -> bool:
-    end, names = named
+def _is(context: Context, text: str, named: Named) -> bool:
+    end, names, _ = named
     if text in names:
         return True
     block = text.removeprefix("pods and nodes in ").removeprefix("addresses ")

@@ -67,7 +67,13 @@ def group(
 
 
 def entry(
-    number: int, action: str, ports: tuple[int, int] | None = None, *, egress: bool, cidr: str = "0.0.0.0/0", protocol: str = "6"
+    number: int,
+    action: str,
+    ports: tuple[int, int] | None = None,
+    *,
+    egress: bool,
+    cidr: str = "0.0.0.0/0",
+    protocol: str = "6",
 ) -> Raw:
     """One network ACL entry; without ports all traffic."""
     raw: Raw = {"RuleNumber": number, "RuleAction": action, "Egress": egress, "CidrBlock": cidr, "Protocol": "-1"}
@@ -109,17 +115,29 @@ def deployment(
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"replicas": 1, "selector": {"matchLabels": own}, "template": {"metadata": {"labels": own}, "spec": body}},
+        "spec": {
+            "replicas": 1,
+            "selector": {"matchLabels": own},
+            "template": {"metadata": {"labels": own}, "spec": body},
+        },
     }
 
 
-def service(key: str, port: int, *, target: int | str | None = None, selector: Mapping[str, str] | None = None, **more: Any) -> Raw:
+def service(
+    key: str, port: int, *, target: int | str | None = None, selector: Mapping[str, str] | None = None, **more: Any
+) -> Raw:
     """A ClusterIP Service ``namespace/name`` that selects ``app: name``."""
     namespace, _, name = key.partition("/")
     ports = more.pop("ports", [{"name": "main", "port": port, "protocol": "TCP", "targetPort": target or port}])
     return {
         "metadata": {"name": name, "namespace": namespace},
-        "spec": {"type": "ClusterIP", "clusterIP": "172.20.0.9", "selector": dict(selector or {"app": name}), "ports": ports, **more},
+        "spec": {
+            "type": "ClusterIP",
+            "clusterIP": "172.20.0.9",
+            "selector": dict(selector or {"app": name}),
+            "ports": ports,
+            **more,
+        },
     }
 
 
@@ -247,7 +265,11 @@ def _machines(places: Sequence[Raw]) -> tuple[list[Raw], list[Raw]]:
 
 
 def _aws_node(env: Mapping[str, str], *, enforced: bool) -> Raw:
-    agent = {"name": "aws-eks-nodeagent", "image": "agent:1", "args": [f"--enable-network-policy={str(enforced).lower()}"]}
+    agent = {
+        "name": "aws-eks-nodeagent",
+        "image": "agent:1",
+        "args": [f"--enable-network-policy={str(enforced).lower()}"],
+    }
     main = {"name": "aws-node", "image": "cni:1", "env": [{"name": key, "value": value} for key, value in env.items()]}
     return {
         "kind": "DaemonSet",

@@ -11,7 +11,23 @@ from hypothesis import given, settings, strategies as st
 sys.path.insert(0, str(Path(__file__).parent))
 
 from brute import uncovered
-from build import acl, cluster, deny, deployment, entry, fix_of, group, only, place, policy, profile, reach, repaired, rule, service
+from build import (
+    acl,
+    cluster,
+    deny,
+    deployment,
+    entry,
+    fix_of,
+    group,
+    only,
+    place,
+    policy,
+    profile,
+    reach,
+    repaired,
+    rule,
+    service,
+)
 
 from clusterproof.checks.context import Context
 from clusterproof.checks.engine import findings
@@ -57,7 +73,14 @@ _policies = st.lists(
             deny("dynamo", "Ingress", {"matchLabels": {"app": "etcd"}}),
             deny("dynamo", "Egress", {"matchLabels": {"app": "worker"}}),
             deny("kube-system", "Ingress"),
-            policy("other/allow", {"podSelector": {}, "policyTypes": ["Egress"], "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}]}),
+            policy(
+                "other/allow",
+                {
+                    "podSelector": {},
+                    "policyTypes": ["Egress"],
+                    "egress": [{"ports": [{"port": 53, "protocol": "UDP"}]}],
+                },
+            ),
         ]
     ),
     max_size=3,
@@ -70,7 +93,11 @@ def clusters(draw: st.DrawFn) -> Snapshot:
     """A cluster of three node groups whose groups, rules, ACLs and policies are drawn."""
     names = ("system", "gpu", "other")
     places = [
-        place(name, " ".join(draw(st.lists(st.sampled_from(GROUPS), min_size=1, max_size=2, unique=True))), draw(st.sampled_from(SUBNETS)))
+        place(
+            name,
+            " ".join(draw(st.lists(st.sampled_from(GROUPS), min_size=1, max_size=2, unique=True))),
+            draw(st.sampled_from(SUBNETS)),
+        )
         for name in names
     ]
     groups = [group(key, draw(_rules), draw(_egress)) for key in GROUPS]
@@ -88,7 +115,9 @@ def clusters(draw: st.DrawFn) -> Snapshot:
     ]
     target = draw(st.sampled_from([2379, 2379, 2380]))
     services = [service("dynamo/etcd", 2379, target=target)]
-    return cluster(places, groups, deployments, services, acls=acls, policies=draw(_policies), enforced=draw(st.booleans()))
+    return cluster(
+        places, groups, deployments, services, acls=acls, policies=draw(_policies), enforced=draw(st.booleans())
+    )
 
 
 REQUIREMENT = reach("etcd", "deploy/dynamo/worker", "deploy/dynamo/etcd", "2379/TCP")

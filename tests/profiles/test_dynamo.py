@@ -74,7 +74,7 @@ def test_symptoms_point_to_one_requirement() -> None:
     found = {symptom: requirement.id for requirement in PROFILE.requirements for symptom in requirement.symptoms}
     assert found["Unable to create lease"] == "etcd-from-gpu-nodes"
     assert found["JetStream not available"] == "nats-from-gpu-nodes"
-    assert found["[SERVICE_UNAVAILABLE] Prometheus unreachable at"] == "prometheus-from-validator"
+    assert found["[SERVICE_UNAVAILABLE] Prometheus unreachable"] == "prometheus-from-validator"
     assert len(found) == sum(len(requirement.symptoms) for requirement in PROFILE.requirements)
 
 

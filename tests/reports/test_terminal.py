@@ -7,7 +7,7 @@ import pytest
 
 from clusterproof import reports
 from clusterproof.checks.finding import Finding, Report
-from clusterproof.reach.trace import Layer, Outcome
+from clusterproof.reach.trace import Layer, Outcome, unknown_hop
 from clusterproof.reports import words
 from clusterproof.reports.text import width_of
 from clusterproof.verdict.algebra import Verdict
@@ -59,12 +59,16 @@ def test_hops_behind_a_refusal_that_would_allow_are_one_line() -> None:
     last = cell.path[-1]
     way = (*cell.path, msgspec.structs.replace(last, layer=Layer.ACL_RETURN_OUT))
     cells = (msgspec.structs.replace(cell, path=way),)
-    report = examples.report(msgspec.structs.replace(finding, matrix=msgspec.structs.replace(finding.matrix, cells=cells)))
+    report = examples.report(
+        msgspec.structs.replace(finding, matrix=msgspec.structs.replace(finding.matrix, cells=cells))
+    )
     assert "\n  7-8  would allow  policy ingress and network ACL return out\n" in table(report)
     assert "\n    8  would allow  network ACL return out, no NetworkPolicy" in table(report, verbose=True)
     refusing = (*way, msgspec.structs.replace(cell.path[5], layer=Layer.ACL_RETURN_IN))
     cells = (msgspec.structs.replace(cell, path=refusing),)
-    report = examples.report(msgspec.structs.replace(finding, matrix=msgspec.structs.replace(finding.matrix, cells=cells)))
+    report = examples.report(
+        msgspec.structs.replace(finding, matrix=msgspec.structs.replace(finding.matrix, cells=cells))
+    )
     assert "\n    9  WOULD REFUSE  network ACL return in, sg-" in table(report)
 
 
@@ -75,6 +79,12 @@ def test_odds_are_shown_first_and_once_cached() -> None:
     assert re.search(r"gpu, 3\+ nodes +BLOCKED at hop 6 +62 % / 100 % +100 %", text)
     assert re.search(r"system, 3 nodes +works +38 % / 100 % +0 %", text)
     assert re.search(r"customer, 0 nodes yet +BLOCKED at hop 6 +not counted +-", text)
+    assert "A first run fails in 62 % of cases; later runs repeat the first" in " ".join(text.split())
+    sometimes = examples.depends()
+    assert sometimes.odds is not None
+    rows = tuple(msgspec.structs.replace(row, repeats=0.5) for row in sometimes.odds.rows)
+    odds = msgspec.structs.replace(sometimes.odds, rows=rows)
+    text = table(examples.report(msgspec.structs.replace(sometimes, odds=odds)))
     assert "A first run fails in 62 % of cases, a later run (image cached) in 62 %: 5 of 8" in " ".join(text.split())
 
 
@@ -84,7 +94,10 @@ def test_every_pair_has_its_refusal_and_one_has_its_path() -> None:
     assert (
         "customer to system: sg-0b2c4d6e8f0a1b2c3 (system-nodes) refuses: none of its 6 rules admits tcp 9090" in text
     )
-    assert "gpu to system, 9090/TCP: ip-10-0-1-11 to prometheus-0 on ip-10-0-3-17 1 allowed" in text
+    assert "gpu to system, 9090/TCP: ip-10-0-1-11 to prometheus-0 on ip-10-0-3-17 1-5 allowed dns" in text
+    assert "6 REFUSED" in text
+    whole = " ".join(table(examples.report(examples.depends()), verbose=True).split())
+    assert "prometheus-0 on ip-10-0-3-17 1 allowed" in whole
 
 
 def test_unknown_says_what_makes_it_known() -> None:
@@ -94,13 +107,37 @@ def test_unknown_says_what_makes_it_known() -> None:
     assert "to know it run: aws ec2 describe-network-acls --output json > network-acls.json" in text
 
 
+def test_unknown_matrix_is_told_by_what_is_missing() -> None:
+    """An unknown pair is told by what was not read, once, rather than by a path; -v shows the path too."""
+    missing = examples.undecided().unknowns[0]
+    finding = examples.blocked("etcd-from-gpu-nodes", "etcd", "10.0.3.21", 2379)
+    assert finding.matrix is not None
+    hop = unknown_hop(Layer.ACL_IN, "subnet-1", missing)
+    cell = msgspec.structs.replace(finding.matrix.cells[0], outcome=Outcome.UNKNOWN, hop=hop, path=(hop,))
+    finding = msgspec.structs.replace(
+        finding,
+        verdict=Verdict.UNKNOWN,
+        unknowns=(missing,),
+        matrix=msgspec.structs.replace(finding.matrix, cells=(cell,)),
+        fix=None,
+    )
+    text = table(examples.report(finding))
+    assert "UNKNOWN at hop 1" in text
+    assert text.count("network-acls not collected") == 1
+    assert "    1  UNKNOWN  network ACL in, subnet-1: network-acls not collected" in table(
+        examples.report(finding), verbose=True
+    )
+
+
 def test_closing_line_says_what_to_do_next() -> None:
     """The last lines count the verdicts and give the command that mends and the one that explains."""
     lines = table(examples.demo()).splitlines()
-    assert lines[-4:] == [
+    assert lines[-6:] == [
         "7 requirements: 2 fail, 1 depends, 1 unknown, 2 pass, 1 not applicable.",
         "With 4 changes all 3 pass (proven; opens nothing else):",
         "  clusterproof fix --world demo --profile dynamo --as aws-cli",
+        "To decide what is unknown:",
+        "  run: aws ec2 describe-network-acls --output json > network-acls.json",
         "More: clusterproof explain dynamo/etcd-from-gpu-nodes, or this again with -v",
     ]
 

@@ -95,6 +95,14 @@ class _PolicyReader:
         self._spaces = {policy.metadata.namespace for policy in policies}
         self._pod_keys: set[str] = set()
         self._space_keys: set[str] = set()
+        self._affine = False
+        for workload in world.workloads:
+            affinity = workload.spec.affinity
+            for side in (affinity.pod_affinity, affinity.pod_anti_affinity) if affinity is not None else ():
+                for term in side.required if side is not None else ():
+                    # A server that must (not) be near a client makes clients differ, too.
+                    self._affine = True
+                    self._read(term.label_selector, self._pod_keys)
         for policy in policies:
             self._read(policy.spec.pod_selector, self._pod_keys)
             peers = [peer for rule in policy.spec.ingress for peer in rule.from_]
@@ -111,12 +119,12 @@ class _PolicyReader:
 
     def key(self, workload: Workload) -> tuple[object, ...]:
         """The readable part of a workload's labels and of its namespace's."""
-        if not self._spaces:
+        if not self._spaces and not self._affine:
             return ()
         namespace = workload.namespace
         space = {"kubernetes.io/metadata.name": namespace, **self._world.namespaces.get(namespace, {})}
         return (
-            namespace if namespace in self._spaces else "",
+            namespace if self._affine or namespace in self._spaces else "",
             tuple(sorted((key, space[key]) for key in self._space_keys if key in space)),
             tuple(sorted((key, workload.labels[key]) for key in self._pod_keys if key in workload.labels)),
         )

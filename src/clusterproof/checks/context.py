@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from clusterproof.checks.finding import GroupLine, ParameterLine
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.placement.places import Places, places
+from clusterproof.profiles.functions import is_version
 from clusterproof.profiles.model import Evidence, FindWorkload, Profile, Template, WorkloadDefinition
 from clusterproof.profiles.port import PortRange
 from clusterproof.snapshot import kinds
@@ -22,6 +24,13 @@ from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.model import SHORT_KIND, Workload
 from clusterproof.world.readable import INSTANCE_TYPE
 from clusterproof.world.world import World
+
+_LASTING: dict[str, kinds.Kind[Any]] = {
+    "Deployment": kinds.DEPLOYMENTS,
+    "StatefulSet": kinds.STATEFUL_SETS,
+    "DaemonSet": kinds.DAEMON_SETS,
+}
+"""Controllers that may have no pod today and some tomorrow."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -54,10 +63,19 @@ class Named(msgspec.Struct, frozen=True):
 
 
 class NamedSet(msgspec.Struct, frozen=True):
-    """A named node set, resolved: its groups, by name, and the evidence for each."""
+    """A named node set, resolved.
+
+    Attributes:
+        groups: its node groups, by name.
+        evidence: why each belongs to it.
+        doubtful: why further groups may belong to it.
+        chosen: the user named the groups, so that there are no others.
+    """
 
     groups: tuple[str, ...]
     evidence: dict[str, str]
+    doubtful: tuple[Unknown, ...] = ()
+    chosen: bool = False
 
 
 class Context:
@@ -116,18 +134,28 @@ class Context:
         chosen = self.settings.workloads.get(name)
         if chosen is not None:
             return Named((find_workload(self.world, chosen),), "chosen by --workload")
-        for way in definition.find:
+        for number, way in enumerate(definition.find):
             found = tuple(w for w in self.world.workloads if w.installed and self._is(w, way))
             if found:
-                return Named(found, _way_text(way), image_bytes=template[0].image_bytes if template else 0)
-        missing = self.world.snapshot.missing(kinds.PODS)
-        if any(way.service_labels or way.service_port for way in definition.find):
-            missing = missing or self.world.snapshot.missing(kinds.SERVICES)
+                size = template[0].image_bytes if template else 0
+                return Named(found, _way_text(way), self._unread(definition.find[: number + 1]), size)
+        missing = self._unread(definition.find)
         if template is not None:
             source, workload = template
             note = source.note or "the profile's own pod template"
             return Named((workload,), note, missing, source.image_bytes)
         return Named((), "not found", missing)
+
+    def _unread(self, ways: Iterable[FindWorkload]) -> Unknown | None:
+        """What was not read and may hold a workload that these ways find; Jobs and CronJobs show by their pods."""
+        wanted: list[kinds.Kind[Any]] = []
+        for way in ways:
+            wanted.append(kinds.PODS)
+            wanted += [table for kind, table in _LASTING.items() if way.kind in ("", kind)]
+            if way.service_labels or way.service_port:
+                wanted.append(kinds.SERVICES)
+        missing = (self.world.snapshot.missing(kind) for kind in wanted)
+        return next((unknown for unknown in missing if unknown is not None), None)
 
     def _is(self, workload: Workload, way: FindWorkload) -> bool:
         if way.kind and workload.kind != way.kind:
@@ -151,9 +179,7 @@ class Context:
 
     def _behind_service(self, workload: Workload, way: FindWorkload) -> bool:
         services = self.world.services
-        for service in services.all().values():
-            if service.metadata.namespace != workload.namespace:
-                continue
+        for service in services.within(workload.namespace):
             labels = service.metadata.labels
             if any(
                 labels.get(key) is None or value not in ("*", labels[key]) for key, value in way.service_labels.items()
@@ -174,12 +200,27 @@ class Context:
                 if group not in self.world.groups:
                     known = ", ".join(self.world.groups) or "none"
                     raise NotFoundError(f"--nodes {name}={group}: there is no node group {group}; there are: {known}")
-            return NamedSet(tuple(sorted(chosen)), dict.fromkeys(chosen, "chosen by --nodes"))
+            return NamedSet(tuple(sorted(chosen)), dict.fromkeys(chosen, "chosen by --nodes"), chosen=True)
+        doubts: dict[str, Unknown] = {}
         for way in self.profile.node_sets[name].find:
             evidence = {group: text for group in self.world.groups if (text := self._belongs(group, way))}
+            doubts |= {group: why for group in self.world.groups if (why := self._may_belong(group, way)) is not None}
             if evidence:
-                return NamedSet(tuple(sorted(evidence)), evidence)
-        return NamedSet((), {})
+                doubtful = tuple(why for group, why in sorted(doubts.items()) if group not in evidence)
+                return NamedSet(tuple(sorted(evidence)), evidence, doubtful)
+        return NamedSet((), {}, tuple(why for _, why in sorted(doubts.items())))
+
+    def _may_belong(self, group: str, way: Evidence) -> Unknown | None:
+        """Why it cannot be told whether a group that may get nodes belongs to a set by this way."""
+        for item in self.world.classes:
+            if item.group != group:
+                continue
+            if way.allocatable and isinstance(item.allocatable, Unknown):
+                return item.allocatable
+            key = INSTANCE_TYPE if way.instance_type else way.label.partition("=")[0]
+            if key in item.unknown_labels and not (way.instance_type and self.world.groups[group].instance_types):
+                return item.unknown_labels[key]
+        return None
 
     def _belongs(self, group: str, way: Evidence) -> str:
         """Why a group belongs to a set by this way; empty when it does not."""
@@ -294,19 +335,28 @@ def _parameter(name: str, profile: Profile, settings: Settings, snapshot: Snapsh
         if definition.values and value not in definition.values:
             raise UsageError(f"--set {name}={value}: the values are {', '.join(definition.values)}")
         return ParameterLine(name, value, "chosen by --set")
-    if definition.helm:
-        for release in snapshot.objects(kinds.HELM_RELEASES):
-            if release.chart == definition.helm and release.version:
-                key = f"{release.metadata.namespace}/{release.metadata.name}"
-                return ParameterLine(name, release.version, f"Helm release {key} ({release.chart}-{release.version})")
-        for kind in (kinds.DEPLOYMENTS, kinds.STATEFUL_SETS):
-            for obj in snapshot.objects(kind):
-                chart = obj.metadata.labels.get("helm.sh/chart", "")
-                if chart.startswith(f"{definition.helm}-"):
-                    where = f"label helm.sh/chart of {kind.name} {obj.metadata.namespace}/{obj.metadata.name}"
-                    return ParameterLine(name, chart.removeprefix(f"{definition.helm}-"), where)
-        return ParameterLine(name, definition.default, definition.unreadable or "default")
-    return ParameterLine(name, definition.default, "default")
+    found = _installed(definition.helm, snapshot) if definition.helm else None
+    if found is None:
+        return ParameterLine(name, definition.default, (definition.helm and definition.unreadable) or "default")
+    version, where = found
+    if definition.unreadable and not is_version(version):
+        return ParameterLine(name, definition.default, f"{where} says {version!r}: {definition.unreadable}")
+    return ParameterLine(name, version, where)
+
+
+def _installed(chart: str, snapshot: Snapshot) -> tuple[str, str] | None:
+    """The version of an installed Helm chart and where it was read: a release, else the chart label of a controller."""
+    for release in snapshot.objects(kinds.HELM_RELEASES):
+        if release.chart == chart and release.version:
+            key = f"{release.metadata.namespace}/{release.metadata.name}"
+            return release.version, f"Helm release {key} ({chart}-{release.version})"
+    for kind in (kinds.DEPLOYMENTS, kinds.STATEFUL_SETS):
+        for obj in snapshot.objects(kind):
+            label = obj.metadata.labels.get("helm.sh/chart", "")
+            if label.startswith(f"{chart}-"):
+                where = f"label helm.sh/chart of {kind.name} {obj.metadata.namespace}/{obj.metadata.name}"
+                return label.removeprefix(f"{chart}-"), where
+    return None
 
 
 def _template(definition: WorkloadDefinition, values: Mapping[str, str]) -> Template | None:

@@ -22,7 +22,7 @@ from clusterproof.checks.finding import (
     count,
     exit_status,
 )
-from clusterproof.errors import ClusterproofError
+from clusterproof.errors import InputError, UsageError
 from clusterproof.profiles.expression import names_of
 from clusterproof.profiles.model import Level, Profile, Requirement
 from clusterproof.snapshot import kinds
@@ -56,7 +56,7 @@ def _finding(asker: Asker, requirement: Requirement) -> Finding:
         return _bare(context, requirement, Verdict.NOT_APPLICABLE, _not_applicable(context, requirement))
     try:
         found = _decide(asker, requirement)
-    except ClusterproofError:
+    except (UsageError, InputError):
         raise
     except Exception as error:  # noqa: BLE001 - a check that breaks is an unknown finding, never a lost row
         text = f"{type(error).__name__}: {error}"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from clusterproof.checks.context import Context
+from clusterproof.checks.parties import Sides, unread_places
 from clusterproof.placement.places import Place
 from clusterproof.reach.path import End, Paths
 from clusterproof.reach.trace import Hop, Layer, Outcome, Trace, unknown_hop
@@ -65,6 +66,9 @@ class Names:
     def _through(self, backend: Backend, client: End, workload: Workload, place: Place) -> Hop:
         at = f"DNS {backend.service.spec.cluster_ip or backend.service.metadata.name}"
         if not backend.workloads:
+            unread = self._unread_pods(backend.service)
+            if unread is not None:
+                return unknown_hop(Layer.DNS, at, unread)
             return Hop(Layer.DNS, Outcome.BLOCKED, at, "no workload stands behind the DNS Service", (backend.ref,))
         outcomes: list[tuple[Outcome, str, Hop | None]] = [
             (trace.outcome, group, trace.first_blocking)
@@ -81,6 +85,16 @@ class Names:
                 end = End(pair.server.interface, server, f"{server.id} on {pair.server.node_class.group}")
                 trace = self._paths.connect(client, end, _PORT, _PROTOCOL, via=backend, same_node=not pair.apart)
                 yield end, pair.server.node_class.group, trace
+
+    def _unread_pods(self, service: Service) -> Unknown | None:
+        snapshot, namespace = self._context.world.snapshot, service.metadata.namespace
+        return snapshot.missing(kinds.PODS, namespace) or snapshot.missing(kinds.DEPLOYMENTS, namespace)
+
+    def unread(self) -> tuple[Unknown, ...]:
+        """What may hold DNS pods besides their places, and was not read."""
+        if isinstance(self._service, Unknown):
+            return ()
+        return unread_places(self._context, Sides(()))
 
     def legs(self, client: End, place: Place) -> tuple[tuple[End, str, Backend, Trace], ...]:
         """What the DNS hop was folded from: each DNS pod's end, node group, the Service, and the whole trace.

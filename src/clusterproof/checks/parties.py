@@ -46,6 +46,8 @@ class Sides(msgspec.Struct, frozen=True):
         absent: why there may be none, or more than was found.
         how: one clause on how the side was found.
         on: the node groups asked for; empty means all.
+        empty_set: the name of the node set for which no group was found.
+        chosen: the user named the node groups, so that no other group is meant.
     """
 
     parties: tuple[Party, ...]
@@ -53,6 +55,7 @@ class Sides(msgspec.Struct, frozen=True):
     how: tuple[str, ...] = ()
     on: tuple[str, ...] = ()
     empty_set: str = ""
+    chosen: bool = False
 
 
 def resolve(context: Context, subject: Subject) -> Sides:
@@ -63,14 +66,18 @@ def resolve(context: Context, subject: Subject) -> Sides:
         absent.append(missing)
     set_name = subject.hosts or subject.on
     on: tuple[str, ...] = ()
+    chosen = False
     if set_name:
-        on = context.sets[set_name].groups
+        on, chosen = context.sets[set_name].groups, context.sets[set_name].chosen
+        absent += context.sets[set_name].doubtful
         if not on:
             return Sides((), tuple(absent), (f"no node group was found for the set {set_name}",), (), set_name)
     if subject.hosts:
         places = tuple(Place(item, item.host) for item in world.classes if item.group in on)
         how = (f"hosts of {set_name}: " + "; ".join(sorted({context.sets[set_name].evidence[g] for g in on})),)
-        return Sides((Party(None, places, everywhere=True, text=f"hosts of {set_name}"),), tuple(absent), how, on)
+        return Sides(
+            (Party(None, places, everywhere=True, text=f"hosts of {set_name}"),), tuple(absent), how, on, "", chosen
+        )
     named = context.named(subject.workload)
     if named.missing is not None:
         absent.append(named.missing)
@@ -88,7 +95,7 @@ def resolve(context: Context, subject: Subject) -> Sides:
                 image_bytes=named.image_bytes,
             )
         )
-    return Sides(tuple(parties), tuple(absent), (f"{subject.workload}: {named.how}",), on)
+    return Sides(tuple(parties), tuple(absent), (f"{subject.workload}: {named.how}",), on, "", chosen)
 
 
 def _nowhere(found: Places, on: tuple[str, ...], set_name: str) -> str:
@@ -98,17 +105,19 @@ def _nowhere(found: Places, on: tuple[str, ...], set_name: str) -> str:
     return f"on {set_name} ({', '.join(on)}): {Places((), refused).message}"
 
 
-def unread_places(context: Context, side: Sides, party: Party) -> tuple[Unknown, ...]:
-    """What may hold the party besides its places, and was not read: next nodes of a group, other makers of nodes."""
+def unread_places(context: Context, side: Sides) -> tuple[Unknown, ...]:
+    """What may hold a side's pods besides their places, and was not read: next nodes of a group, other makers of nodes.
+
+    What a group's running nodes refuse says nothing of its next ones (design rule 3); and a group of which nothing
+    is known may belong to any set, unless the user named the set's groups.
+    """
     world = context.world
-    result: list[Unknown] = []
-    groups = {place.node_class.group for place in party.places}
-    with_classes = {item.group for item in world.classes}
-    for name, unknown in world.unknown_templates.items():
-        if side.on and name not in side.on:
-            continue
-        if name in groups or name not in with_classes:
-            result.append(unknown)
-    if party.workload is not None:
+    shown = {item.group for item in world.classes}
+    result = [
+        unknown
+        for name, unknown in world.unknown_templates.items()
+        if not side.on or name in side.on or not (side.chosen or name in shown)
+    ]
+    if not (side.on and side.chosen):
         result += world.other_makers
     return tuple(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,15 +11,17 @@ from clusterproof.checks.cells import Asker, Cell, Question, occurrences
 from clusterproof.checks.context import Context, find_workload
 from clusterproof.checks.finding import MatrixCell
 from clusterproof.checks.matrix import matrix_of
-from clusterproof.checks.parties import Party, Sides
+from clusterproof.checks.parties import Party, Sides, unread_places
 from clusterproof.checks.words import listed
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.profiles.port import parse_port
 from clusterproof.reach.trace import Outcome
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Service
 from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.verdict.algebra import Verdict, fold, worst
+from clusterproof.verdict.algebra import Verdict, fold
 from clusterproof.world.model import Workload
 
 
@@ -61,17 +64,24 @@ def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "") -> A
         client = _limited(context, client, on)
     question, servers, text = _destination(context, destination)
     cells: list[Cell] = []
-    tallies = []
+    happen: list[list[Outcome]] = []
+    side = Sides((client,), on=(on,) if on else (), chosen=bool(on))
+    unread = list(unread_places(context, side))
+    unread += unread_places(context, Sides(()))
     for server in servers:
         found = asker.cells(client, server, question)
         cells += found
-        tallies.append(fold(occurrences(found, client, server)))
-    verdict = worst(tallies).verdict
+        # Which endpoint answers is the Service's choice.
+        happen += occurrences(found, client, server)
+    if (missing := snapshot.missing(kinds.NODES)) is not None:
+        unread.append(missing)
+    verdict = fold([*happen, *([Outcome.UNKNOWN] for _ in unread)]).verdict
     port = f"{question.port}/{question.protocol}"
     shown: tuple[MatrixCell, ...] = ()
     if cells:
         shown = matrix_of(context, Sides((client,)), Sides(tuple(servers)), port, cells).cells
-    return Answer(client.text, text, port, verdict, shown, _sentence(client, servers, text, question, verdict, shown))
+    sentence = _sentence(client, servers, text, question, verdict, shown, unread)
+    return Answer(client.text, text, port, verdict, shown, sentence)
 
 
 def _party(context: Context, workload: Workload) -> Party:
@@ -105,6 +115,8 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
         return _service(context, service, port, rest)
     workload = find_workload(context.world, target)
     ports = parse_port(port)
+    if ports.low != ports.high:
+        raise UsageError(f"{text}: name one port, not a range; a range is what a profile's requirement may ask for")
     return Question(ports.low, ports.protocol, None, by_name=False), [_party(context, workload)], workload.id
 
 
@@ -131,6 +143,7 @@ def _sentence(
     question: Question,
     verdict: Verdict,
     cells: tuple[MatrixCell, ...],
+    unread: Sequence[Unknown],
 ) -> str:
     if not cells:
         stuck = next((party for party in (client, *servers) if not party.places), client)
@@ -154,5 +167,6 @@ def _sentence(
             others = [group for group in by_group if group not in works]
             return f"It depends.{at} from {listed(others)}.{rest}"
         case _:
-            why_not = hop.unknown.detail if hop is not None and hop.unknown is not None else "something was not read"
+            unknown = hop.unknown if hop is not None and hop.unknown is not None else next(iter(unread), None)
+            why_not = unknown.detail if unknown is not None else "something was not read"
             return f"Not known: {why_not}."

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from clusterproof.checks.cells import Asker, Cell, Question, occurrences
 from clusterproof.checks.context import Context
-from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Side
+from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Odds, Side
 from clusterproof.checks.matrix import matrix_of
 from clusterproof.checks.odds import odds_of
 from clusterproof.checks.parties import Party, Sides, resolve, unread_places
@@ -18,7 +18,7 @@ from clusterproof.checks.words import recipe_notes, summary_of, unique
 from clusterproof.profiles.model import Reach, Requirement
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.trace import Outcome
-from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
 
 __all__ = ["Side", "decide"]
@@ -36,24 +36,39 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
     unknowns: list[Unknown] = []
     notes: list[str] = [*clients.how, *servers.how]
     stuck: list[str] = []
-    first: tuple[Party, Party] | None = None
+    first: tuple[Party, Party, int] | None = None
+    first_cells: list[Cell] = []
+    asked: set[tuple[object, ...]] = set()
     for client in clients.parties:
         for server in servers.parties:
             if not client.places or not server.places:
                 stuck += [f"{p.text} cannot be scheduled {p.message}" for p in (client, server) if not p.places]
                 tallies.append(Tally(Verdict.FAIL))
                 continue
-            first = first or (client, server)
+            happen: list[list[Outcome]] = []
+            here, there = unread_places(context, clients), list(unread_places(context, servers))
+            count, answered = len(cells), False
             for question, note, unpublished in questions(context, server, ports, by_name=check.by == "name"):
-                found = asker.cells(client, server, question)
-                unread = unique(
-                    [*unread_places(context, clients, client), *unread_places(context, servers, server), *unpublished]
-                )
-                happen = occurrences(found, client, server)
-                tallies.append(fold([*happen, *([Outcome.UNKNOWN] for _ in unread)]))
-                cells += found
-                unknowns += unread
+                behind = endpoints(context, servers, server, question)
+                service = question.via.service.metadata if question.via is not None else None
+                token = (client.text, service and (service.namespace, service.name), question.port)
+                if service is not None and token in asked:
+                    continue
+                asked.add(token)
+                answered = True
+                for party in behind:
+                    found = asker.cells(client, party, question)
+                    happen += occurrences(found, client, party)
+                    cells += found
+                there += [*unpublished, *(asker.names.unread() if question.by_name else ())]
                 notes += note
+                if first is None:
+                    first = (client, server, len(behind))
+            if not answered:
+                continue
+            first_cells = first_cells or cells[count:]
+            tallies.append(fold(_with_unread(happen, client, unique(here), server, unique(there))))
+            unknowns += unique([*here, *there])
     tally = worst(tallies)
     unknowns += [*clients.absent, *servers.absent] if tally.verdict is Verdict.PASS else []
     if tally.verdict is Verdict.PASS and (clients.absent or servers.absent):
@@ -64,7 +79,11 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
     odds = None
     lucky = tally.verdict is Verdict.FAIL and any(cell.together and cell.outcome is Outcome.WORKS for cell in cells)
     if first is not None and (tally.verdict is Verdict.DEPENDS or lucky) and not first[0].everywhere:
-        odds = odds_of(context, first[0], first[1], cells)
+        client, server, several = first
+        odds = odds_of(context, client, server, first_cells)
+        if several > 1:
+            what = f"{several} workloads stand behind the Service, so there are no odds of which one answers"
+            odds = Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
     summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
     notes += recipe_notes(context, clients, servers)
     return Finding(
@@ -84,6 +103,36 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
         notes=tuple(unique([*notes, *requirement.notes])),
         symptoms=requirement.symptoms,
     )
+
+
+def endpoints(context: Context, side: Sides, server: Party, question: Question) -> list[Party]:
+    """The server and everything else behind the Service: its endpoints are picked among all of them."""
+    result = [server]
+    known = {party.text: party for party in side.parties}
+    for workload in question.via.workloads if question.via is not None else ():
+        if workload.id == server.text:
+            continue
+        places = context.places(workload).places
+        places = tuple(place for place in places if not side.on or place.node_class.group in side.on)
+        party = known.get(workload.id) or Party(workload, places, workload.every_node, workload.id)
+        if party.places:
+            result.append(party)
+    return result
+
+
+def _with_unread(
+    happen: list[list[Outcome]],
+    client: Party,
+    here: Sequence[Unknown],
+    server: Party,
+    there: Sequence[Unknown],
+) -> list[list[Outcome]]:
+    """What may happen, with the places that were not read: they join what a party does everywhere at once."""
+    joined = [Outcome.UNKNOWN] * (client.everywhere * len(here) + server.everywhere * len(there))
+    free = (not client.everywhere) * len(here) + (not server.everywhere) * len(there)
+    if joined and not happen:
+        happen = [[]]
+    return [*([*cells, *joined] for cells in happen), *([Outcome.UNKNOWN] for _ in range(free))]
 
 
 def questions(

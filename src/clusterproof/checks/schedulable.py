@@ -22,7 +22,7 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
     for party in side.parties:
         certain = [place for place in party.places if place.doubt is None]
         doubts = [place.doubt for place in party.places if place.doubt is not None]
-        unread = unread_places(context, side, party)
+        unread = unread_places(context, side)
         if certain:
             tallies.append(fold([[Outcome.WORKS]]))
             groups = unique(place.node_class.group for place in certain)
@@ -39,8 +39,13 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
             evidence += [refusal.feasibility.ref for refusal in found.refused if refusal.feasibility.ref is not None]
             if party.workload.ref is not None:
                 evidence.insert(0, party.workload.ref)
+    unread_workloads = context.named(check.workload).missing
     if side.parties:
         tally = worst(tallies)
+        if tally.verdict is Verdict.PASS and unread_workloads is not None:
+            # Those that were found can be scheduled, but there may be more than was read.
+            tally = Tally(Verdict.UNKNOWN, tally.works, unknown=1)
+            texts.append("there may be more than was read")
     else:
         absent = requirement.absent == "not-applicable" and not side.absent
         tally = Tally(Verdict.NOT_APPLICABLE if absent else Verdict.UNKNOWN)

@@ -8,6 +8,7 @@ from clusterproof.checks.finding import Finding, Fix
 from clusterproof.fixes.legs import Leg, Wanted
 from clusterproof.fixes.needs import VPC
 from clusterproof.profiles.model import Requirement
+from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.trace import Hop, Layer
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit
@@ -48,6 +49,30 @@ def unproven(after: Mapping[str, Finding], ids: Sequence[str]) -> list[str]:
             continue
         why = finding.unknowns[0].detail if finding.verdict is Verdict.UNKNOWN and finding.unknowns else finding.summary
         result.append(f"not proven: with this change {finding.name} is still {finding.verdict.value}: {why}")
+    return result
+
+
+def overridden(snapshot: Snapshot, edits: Sequence[Edit]) -> list[str]:
+    """Deny rules that somebody wrote and that a new entry is put before."""
+    result: list[str] = []
+    for edit in edits:
+        if not isinstance(edit, AddAclEntry):
+            continue
+        acl = snapshot.get(kinds.NETWORK_ACLS, edit.network_acl_id)
+        new = edit.entry
+        block = AddressSet.of(new.get("CidrBlock") or new["Ipv6CidrBlock"])
+        for entry in acl.entries if acl is not None else ():
+            if entry.egress != new["Egress"] or not new["RuleNumber"] < entry.rule_number < 32767:
+                continue
+            ports = entry.port_range
+            apart = ports is not None and (ports.from_ > new["PortRange"]["To"] or new["PortRange"]["From"] > ports.to)
+            if entry.rule_action != "deny" or entry.protocol not in ("-1", new["Protocol"]) or apart:
+                continue
+            if AddressSet.of(entry.cidr_block or entry.ipv6_cidr_block) & block:
+                result.append(
+                    f"{edit.network_acl_id} rule {entry.rule_number} denies this: rule {new['RuleNumber']} is put "
+                    "before it; see first why somebody denied it"
+                )
     return result
 
 

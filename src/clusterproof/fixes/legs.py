@@ -12,7 +12,7 @@ import msgspec
 
 from clusterproof.checks.cells import Asker, Cell
 from clusterproof.checks.parties import Party, resolve
-from clusterproof.checks.reach import questions
+from clusterproof.checks.reach import endpoints, questions
 from clusterproof.profiles.model import Reach
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.path import End, service_hop
@@ -86,15 +86,16 @@ def wanted(asker: Asker, check: Reach) -> Wanted:
             for index, question in enumerate(asked):
                 last = asked[index + 1].port - 1 if index + 1 < len(asked) else ports.high
                 span = PortRange(question.port, max(question.port, last), question.protocol)
-                for cell in asker.cells(client, server, question):
-                    if cell.together and cell.outcome is Outcome.WORKS and not cell.counts:
-                        together[(client.text, server.text)] = None
-                    if not cell.counts:
-                        continue
-                    for leg in _legs(asker, client, server, cell, question.via, span, by_name=question.by_name):
-                        legs.setdefault(_key(leg), leg)
-                    for hop in _loose(cell):
-                        hops.setdefault(f"{hop.at} {hop.text}", hop)
+                for party in endpoints(context, servers, server, question):
+                    for cell in asker.cells(client, party, question):
+                        if cell.together and cell.outcome is Outcome.WORKS and not cell.counts:
+                            together[(client.text, party.text)] = None
+                        if not cell.counts:
+                            continue
+                        for leg in _legs(asker, client, party, cell, question.via, span, by_name=question.by_name):
+                            legs.setdefault(_key(leg), leg)
+                        for hop in _loose(cell):
+                            hops.setdefault(f"{hop.at} {hop.text}", hop)
     return Wanted(tuple(legs.values()), tuple(stuck), tuple(hops.values()), tuple(together))
 
 

@@ -33,7 +33,6 @@ class GroupNeed(msgspec.Struct, frozen=True):
         peers: groups that the rule may name; empty where a rule that names a group would not match.
         cidrs: the other end's addresses, where no group can be named.
         low, high: ports.
-        client_groups, server_groups: node groups for which this was asked.
     """
 
     egress: bool
@@ -54,7 +53,6 @@ class AclNeed(msgspec.Struct, frozen=True):
         cidrs: the other end's addresses.
         ports: destination ports of the packets (the client's source ports for replies).
         below: the rule number that denies, so that the new one must be lower.
-        denier: the deny rule in words when somebody wrote one; empty for the final ``*``.
     """
 
     acl_id: str
@@ -63,7 +61,6 @@ class AclNeed(msgspec.Struct, frozen=True):
     protocol: str
     ports: Ports
     below: int
-    denier: str
 
 
 class PolicyNeed(msgspec.Struct, frozen=True):
@@ -147,7 +144,7 @@ def _join(found: dict[tuple[object, ...], Need], need: Need) -> None:
         low, high = min(held.low, need.low), max(held.high, need.high)
         need = msgspec.structs.replace(held, low=low, high=high, cidrs=cidrs)
     elif isinstance(held, AclNeed) and isinstance(need, AclNeed):
-        need = msgspec.structs.replace(held, below=min(held.below, need.below), denier=held.denier or need.denier)
+        need = msgspec.structs.replace(held, below=min(held.below, need.below))
     found[key] = need
 
 
@@ -220,6 +217,5 @@ def _acl(view: VpcView, layer: Layer, client: Side, server: Side, leg: Leg, sour
     denied = [entry for entry, _, _ in verdict.deciding if entry is None or entry.rule_action == "deny"]
     numbers = [32767 if entry is None else entry.rule_number for entry in denied]
     below = min(numbers, default=32767)
-    denier = f"rule {below}" if below < 32767 else ""
     cidrs = _cidrs(view, other)
-    return [AclNeed(acl.network_acl_id, egress, cidrs, protocol, ports, below, denier)] if cidrs else ()
+    return [AclNeed(acl.network_acl_id, egress, cidrs, protocol, ports, below)] if cidrs else ()

@@ -29,7 +29,9 @@ _MOST = 60_000
 _PROTOCOLS = {"6": "TCP", "17": "UDP"}
 _RANK = {Outcome.BLOCKED: 0, Outcome.UNKNOWN: 0, Outcome.VARIES: 1, Outcome.WORKS: 2}
 
-Triple = tuple[str, str, str]
+Triple = tuple[str, str, PortRange]
+"""Client, server and ports: one opening."""
+
 Question = tuple[Carrier, Carrier, PortRange]
 
 
@@ -40,33 +42,34 @@ def openings(
     opened = {*_by_interface(before, after, found, overlay.edits), *_by_policy(before, after, overlay.edits)}
     asked = _asked(legs)
     return tuple(
-        Opening(client, server, port, (client, server, port) in asked) for client, server, port in sorted(opened)
+        Opening(client, server, str(ports), wanted=_covered(ports, asked.get((client, server, ports.protocol), ())))
+        for client, server, ports in sorted(opened, key=lambda item: (item[0], item[1], str(item[2])))
     )
 
 
-def port_name(low: int, high: int, protocol: str) -> str:
-    """``2379/TCP`` or ``1024-65535/TCP``."""
-    return str(PortRange(low, high, protocol.upper()))
-
-
-def _asked(legs: Iterable[Leg]) -> set[Triple]:
-    """Pairs that some requirement asks for: by node group with groups, and by workload."""
-    result: set[Triple] = set()
+def _asked(legs: Iterable[Leg]) -> dict[tuple[str, str, str], list[tuple[int, int]]]:
+    """Ports that some requirement asks for, by pair: node groups with their groups, and workloads."""
+    result: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     for leg in legs:
-        port = port_name(leg.low, leg.high, leg.protocol)
         clients = [label_of(leg.client_group, leg.client.interface.security_groups)]
         servers = [label_of(leg.server_group, leg.server.interface.security_groups)]
         clients += [leg.client.workload.id] if leg.client.workload is not None else []
         servers += [leg.server.workload.id] if leg.server.workload is not None else []
-        result |= {(client, server, port) for client in clients for server in servers}
+        for client in clients:
+            for server in servers:
+                result.setdefault((client, server, leg.protocol.upper()), []).append((leg.low, leg.high))
     return result
+
+
+def _covered(ports: PortRange, spans: Iterable[tuple[int, int]]) -> bool:
+    return any(low <= ports.low and ports.high <= high for low, high in _joined(spans))
 
 
 # --- security groups and ACLs ---------------------------------------------------------------
 
 
 def _by_interface(before: Asker, after: Asker, found: Sequence[Carrier], edits: Iterable[Edit]) -> Iterator[Triple]:
-    spans: dict[Triple, list[tuple[int, int]]] = {}
+    spans: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     questions: dict[tuple[int, int, PortRange], Question] = {}
     for edit in edits:
         if isinstance(edit, AddPermission):
@@ -85,7 +88,7 @@ def _by_interface(before: Asker, after: Asker, found: Sequence[Carrier], edits: 
             spans.setdefault((client.label, server.label, ports.protocol), []).append((ports.low, ports.high))
     for (client_label, server_label, protocol), parts in spans.items():
         for low, high in _joined(parts):
-            yield client_label, server_label, port_name(low, high, protocol)
+            yield client_label, server_label, PortRange(low, high, protocol)
 
 
 def _outcome(asker: Asker, client: Carrier, server: Carrier, ports: PortRange) -> Outcome:
@@ -143,7 +146,7 @@ def _coarse(edit: AddAclEntry) -> Triple:
     here, there = f"the subnets of {edit.network_acl_id}", f"addresses {block}"
     protocol = _PROTOCOLS.get(edit.entry["Protocol"], "TCP")
     sides = (here, there) if edit.entry["Egress"] else (there, here)
-    return *sides, port_name(ports["From"], ports["To"], protocol)
+    return *sides, PortRange(ports["From"], ports["To"], protocol)
 
 
 def _joined(parts: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -187,7 +190,7 @@ def _by_peer(
         if not behind:
             name = f"pods and nodes in {block}"
             sides = (subject.id, name) if egress else (name, subject.id)
-            yield *sides, str(ports)
+            yield *sides, ports
             return
         others = [workload for service in behind for workload in world.services.selected(service)]
     else:
@@ -197,7 +200,7 @@ def _by_peer(
         client, server = (subject, other) if egress else (other, subject)
         for number in _newly(before, after, client, server, ports):
             high = ports.high if number == ports.low else number
-            yield client.id, server.id, port_name(number, high, ports.protocol)
+            yield client.id, server.id, PortRange(number, high, ports.protocol)
 
 
 def _newly(before: Asker, after: Asker, client: Workload, server: Workload, ports: PortRange) -> set[int]:

@@ -188,7 +188,9 @@ class _Smith:
             ),
             opens=openings(self._asker, asker, self._carriers, overlay, self._legs()),
             commands=commands(overlay, snapshot),
-            advice=tuple(dict.fromkeys([*said, *advice.unseen(snapshot, draft.edits)])),
+            advice=tuple(
+                dict.fromkeys([*said, *advice.overridden(snapshot, draft.edits), *advice.unseen(snapshot, draft.edits)])
+            ),
             quota=quota.sentences(view, draft.edits),
             overlay=overlay,
         )

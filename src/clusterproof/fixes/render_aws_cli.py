@@ -51,7 +51,7 @@ def _command(edit: Edit, snapshot: Snapshot) -> str:
 def _joined(parts: list[list[str]], region: str) -> str:
     """Quoted words, broken into two lines after the first part where one would be long."""
     if region:
-        parts = [[*parts[0], "--region", region], *parts[1:]]
+        parts = [*parts[:-1], [*parts[-1], "--region", region]]
     texts = [" ".join(shlex.quote(word) for word in part) for part in parts]
     line = " ".join(texts)
     return line if len(line) <= _WIDE else " \\\n  ".join(texts)

@@ -65,6 +65,14 @@ def acl_hops(view: VpcView, client: Side, server: Side, port: int, protocol: str
     Raises:
         ValueError: the protocol is not one.
     """
+    key = ("acl", client, server, port, protocol, source_ports)
+    found: list[Hop] | None = view.lasting.get(key)
+    if found is None:
+        found = view.lasting[key] = _acl_hops(view, client, server, port, protocol, source_ports)
+    return list(found)
+
+
+def _acl_hops(view: VpcView, client: Side, server: Side, port: int, protocol: str, source_ports: Ports) -> list[Hop]:
     flow = flow_of(protocol, port)
     if not client.outside and not server.outside and client.subnet == server.subnet:
         if isinstance(client.subnet, Unknown):

@@ -9,24 +9,28 @@ Sources: reference "5. VPC CNI" rules 5 and 6, "6. Services", "7. NetworkPolicy"
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from clusterproof.reach.addresses import NOWHERE, AddressSet
-from clusterproof.reach.networkpolicy import Decision, Direction, Peer, PolicyIndex, ServiceView, dialect_for
+from clusterproof.reach.networkpolicy import (
+    Decision,
+    Dialect,
+    Direction,
+    Peer,
+    PolicyIndex,
+    ServiceView,
+    dialect_for,
+)
 from clusterproof.reach.trace import Hop, Layer, Outcome, Trace, unknown_hop
 from clusterproof.reach.vpc import VpcView
 from clusterproof.reach.vpcpath import ORDER, vpc_hops
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import Labels, Service, ServicePort
+from clusterproof.snapshot.kubernetes import Labels, NetworkPolicy, Service, ServicePort
+from clusterproof.snapshot.snapshot import Table
 from clusterproof.world.model import Attachment, Interface, Workload
 from clusterproof.world.services import Backend, target_port
 from clusterproof.world.world import World
-
-OTHER_POLICY_GROUPS = ("policy.networking.k8s.io", "networking.k8s.aws", "networkpolicy.networking.k8s.aws")
-"""API groups of policies that are not modelled; an object of one makes policies unknown."""
 
 
 class End(msgspec.Struct, frozen=True):
@@ -69,11 +73,9 @@ class Paths:
         self.world = world
         self.vpc = VpcView(world.snapshot)
         plane = world.plane
-        self._policies = PolicyIndex(
-            world.snapshot.objects(kinds.NETWORK_POLICIES),
-            dialect_for(plane.policy_engine, plane.policies),
-            incomplete=world.snapshot.missing(kinds.NETWORK_POLICIES) or _other_policies(world),
-        )
+        self._policies = _policy_index(world, dialect_for(plane.policy_engine, plane.policies))
+        # Policies of other kinds may refuse what NetworkPolicies admit (an admin tier comes first), so they stand apart.
+        self._others = _other_policies(world)
         self._memo: dict[tuple[object, ...], Trace] = {}
         self._peers: dict[tuple[object, ...], Peer] = {}
 
@@ -135,6 +137,8 @@ class Paths:
         else:
             body += vpc_hops(self.vpc, plane, client.interface, server.interface, number, protocol, self.world.family)
         body += self._policy("ingress", there, here, number, protocol, None, own_node=own_node)
+        if self._others is not None and not (client.host_network and server.host_network):
+            body.append(unknown_hop(Layer.POLICY_INGRESS, "policies of other kinds", self._others))
         body.sort(key=lambda hop: ORDER[hop.layer])
         return Trace((*hops, *body))
 
@@ -243,12 +247,43 @@ def _policy_hop(layer: Layer, decision: Decision) -> Hop:
     return Hop(layer, word, at, decision.text, decision.refs)
 
 
+def _policy_index(world: World, dialect: Dialect) -> PolicyIndex:
+    """The index of the world's policies; worlds of snapshots with the same policies share it and what it remembers."""
+    incomplete = world.snapshot.missing(kinds.NETWORK_POLICIES)
+    table = world.snapshot.tables.get(kinds.NETWORK_POLICIES.name)
+    if table is None:
+        return PolicyIndex((), dialect, incomplete=incomplete)
+    made = table.derived(_no_indexes)
+    key = (dialect, incomplete)
+    if key not in made:
+        made[key] = PolicyIndex(table.objects, dialect, incomplete=incomplete)
+    return made[key]
+
+
+def _no_indexes(_policies: Table[NetworkPolicy]) -> dict[tuple[Dialect, Unknown | None], PolicyIndex]:
+    return {}
+
+
 def _other_policies(world: World) -> Unknown | None:
-    """Policies of other kinds than NetworkPolicy are not decided yet: one of them makes the answer unknown."""
-    tables: dict[str, Any] = world.snapshot.tables
-    for name in sorted(tables):
-        if name.startswith("other/") and len(tables[name]):
-            group = name.split("/")[1]
-            if group in OTHER_POLICY_GROUPS:
-                return Unknown(Cause.NOT_MODELLED, f"{name.removeprefix('other/')} objects exist and are not modelled")
+    """Why policies of other kinds than NetworkPolicy may decide: they exist, or were not read; None when there are none.
+
+    A kind whose CRD is not installed has no objects.
+    """
+    if world.plane.policies is False:
+        return None
+    snapshot = world.snapshot
+    missing_crds = snapshot.missing(kinds.CRDS)
+    installed = {obj.metadata.name for obj in snapshot.objects(kinds.CRDS)}
+    for kind in kinds.OTHER_POLICIES:
+        if snapshot.objects(kind):
+            count = len(snapshot.objects(kind))
+            return Unknown(Cause.NOT_MODELLED, f"{count} {kind.wire} ({kind.group}) exist and are not modelled")
+        missing = snapshot.missing(kind)
+        if missing is None:
+            continue
+        if missing_crds is not None:
+            what = "whether policies of other kinds exist is not known: customresourcedefinitions not collected"
+            return Unknown(missing_crds.cause, what, missing_crds.remedy)
+        if f"{kind.resource}.{kind.group}" in installed:
+            return Unknown(missing.cause, f"whether any {kind.wire} ({kind.group}) exists was not read", missing.remedy)
     return None

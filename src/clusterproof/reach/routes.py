@@ -62,6 +62,14 @@ def route_hops(view: VpcView, client: Side, server: Side) -> list[Hop]:
 
 def route(view: VpcView, client: Side, server: Side) -> Routed:
     """Judge both directions; the references are those of the way there, which a first packet takes."""
+    key = ("route", client, server)
+    found: Routed | None = view.lasting.get(key)
+    if found is None:
+        found = view.lasting[key] = _route(view, client, server)
+    return found
+
+
+def _route(view: VpcView, client: Side, server: Side) -> Routed:
     if client.outside and server.outside:
         unknown = Unknown(Cause.NOT_MODELLED, "neither end is in a VPC that was read")
         return Routed((unknown_hop(Layer.ROUTE, "route", unknown),), References(Outcome.BLOCKED, unknown.detail))

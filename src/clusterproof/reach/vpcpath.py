@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from clusterproof.reach.addresses import AddressSet, parse_cidr
 from clusterproof.reach.networkacls import acl_hops
-from clusterproof.reach.protocol import LINUX_PORTS, TCP, UDP, Ports, protocol_number
-from clusterproof.reach.routes import Routed, route
+from clusterproof.reach.protocol import LINUX_PORTS, TCP, UDP, protocol_number
+from clusterproof.reach.routes import route
 from clusterproof.reach.securitygroups import group_egress, group_ingress
 from clusterproof.reach.sourcenat import Source, sources
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
@@ -111,8 +111,8 @@ def _no_address(family: int, end: str) -> Hop:
 def _one(view: VpcView, sender: Source, port: int, protocol: str) -> tuple[Hop, ...]:
     """Every layer for one effective client."""
     client, server = sender.client, sender.server
-    routed, acls = _beneath_groups(view, client, server, port, protocol, sender.ports)
-    hops = [*routed.hops, *acls]
+    routed = route(view, client, server)
+    hops = [*routed.hops, *acl_hops(view, client, server, port, protocol, sender.ports)]
     if not client.outside:
         egress = group_egress(view, client, server, port, protocol, routed.references)
         if sender.translated:
@@ -126,18 +126,6 @@ def _one(view: VpcView, sender: Source, port: int, protocol: str) -> tuple[Hop, 
         what = f"which interface has {server.network}, and what its groups and ACL admit, is not known"
         hops.append(unknown_hop(Layer.GROUP_INGRESS, server.network, Unknown(Cause.NOT_COLLECTED, what)))
     return tuple(sorted(hops, key=lambda hop: ORDER[hop.layer]))
-
-
-def _beneath_groups(
-    view: VpcView, client: Side, server: Side, port: int, protocol: str, source_ports: Ports
-) -> tuple[Routed, tuple[Hop, ...]]:
-    """Routes and ACLs, which a repair of security groups leaves as they are."""
-    key = ("beneath", client, server, port, protocol, source_ports)
-    found: tuple[Routed, tuple[Hop, ...]] | None = view.lasting.get(key)
-    if found is None:
-        acls = acl_hops(view, client, server, port, protocol, source_ports)
-        found = view.lasting[key] = (route(view, client, server), tuple(acls))
-    return found
 
 
 def _merged(senders: tuple[Source, ...], answers: list[tuple[Hop, ...]]) -> tuple[Hop, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Odds, Report
+from clusterproof.reach.trace import Hop
 from clusterproof.reports import words
 from clusterproof.reports.text import cleaned, sentence, unglued
 from clusterproof.snapshot.fields import Unknown
@@ -98,9 +99,9 @@ def _opened(finding: Finding, verbose: bool) -> list[str]:
     if cause:
         blocks.append(f"**{label}:** {escape(cause)}")
     if finding.matrix is not None:
-        blocks += _matrix(finding.matrix, finding.odds)
-        for cell in words.shown_paths(finding.matrix, every=verbose):
-            blocks.append(path(cell, finding.matrix))
+        shown = words.opened_paths(finding, every=verbose)
+        blocks += _matrix(finding.matrix, finding.odds, words.told_hops(finding, shown))
+        blocks += [path(cell, finding.matrix) for cell in shown]
     blocks += [_unknown(item) for item in finding.unknowns]
     if verbose or finding.matrix is None:
         blocks.append("\n".join(f"- evidence: {code(words.evidence(ref, whole=verbose))}" for ref in finding.evidence))
@@ -112,7 +113,7 @@ def _opened(finding: Finding, verbose: bool) -> list[str]:
     return blocks
 
 
-def _matrix(grid: Matrix, odds: Odds | None) -> list[str]:
+def _matrix(grid: Matrix, odds: Odds | None, told: list[Hop]) -> list[str]:
     blocks = [f"{code(grid.client)} to {code(grid.server)}, {escape(grid.port)}"]
     found = {(cell.client, cell.server): cell for cell in grid.cells}
     chances = odds is not None and odds.unknown is None and bool(odds.rows)
@@ -134,7 +135,6 @@ def _matrix(grid: Matrix, odds: Odds | None) -> list[str]:
         rows.append([text.replace("<1", "\\<1").replace(">99", "\\>99") for text in row])
     if rows and grid.servers:
         blocks.append(table(head, rows))
-    told = [cell.hop for cell in words.shown_paths(grid, every=False)]
     stops = [(which, hop) for which, hop in words.refusals(grid) if hop not in told]
     blocks.append("\n".join(f"- {escape(which)}: {escape(words.refusal(hop))}" for which, hop in stops))
     blocks += [escape(text) for text in (words.colocated(grid), words.odds_sentence(odds) if odds else "") if text]
@@ -179,6 +179,9 @@ def _fix(fix: Fix) -> list[str]:
 
 def _close(report: Report, arguments: str) -> list[str]:
     blocks = []
+    remedies = words.remedies(report)
+    if remedies:
+        blocks.append("To decide what is unknown:\n\n" + "\n".join(f"- {code(remedy)}" for remedy in remedies))
     plan = words.plan_sentence(report)
     if plan:
         blocks += ["---", escape(plan)]

@@ -22,10 +22,10 @@ def painter(outcome: Outcome, paint: Paint, text: str) -> str:
 _PROSE = 110
 
 
-def matrix(grid: Matrix, odds: Odds | None, width: int, paint: Paint, shown: list[MatrixCell]) -> list[str]:
+def matrix(grid: Matrix, odds: Odds | None, width: int, paint: Paint, told: list[Hop]) -> list[str]:
     """Client groups × server groups; as a list where the table would be too wide.
 
-    Below it, why each pair does not work, except for those whose whole path follows (``shown``).
+    Below it, why each pair does not work, except where the hop is told elsewhere (``told``).
     """
     prose = min(width, _PROSE)
     lines = hang("  ", f"{grid.client} to {grid.server}, {grid.port}", prose, indent=4)
@@ -35,7 +35,6 @@ def matrix(grid: Matrix, odds: Odds | None, width: int, paint: Paint, shown: lis
         lines += [_painted(row, sizes, grid, paint, head=i == 0, at=i - 1) for i, row in enumerate(rows)]
     else:
         lines += _list(grid, odds, width, paint)
-    told = [cell.hop for cell in shown]
     for which, hop in words.refusals(grid):
         if hop in told:
             continue
@@ -111,16 +110,24 @@ def path(cell: MatrixCell, grid: Matrix, width: int, paint: Paint, verbose: bool
     head = f"{cell.client} to {cell.server}, {grid.port}"
     places = " to ".join(place for place in (cell.client_place, cell.server_place) if place)
     lines = hang("  ", f"{head}: {places}" if places else head, width, shown="  ", indent=4)
-    return lines + hops(cell.path, width, paint, verbose)
+    return lines + hops(cell.path, width, paint, verbose, brief=not verbose)
 
 
-def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool) -> list[str]:
-    """Numbered hops: what was decided, by whom, by which rule, and where that was read."""
+def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool, *, brief: bool = False) -> list[str]:
+    """Numbered hops: what was decided, by whom, by which rule, and where that was read.
+
+    ``brief`` tells the hops before the first that does not allow in one line.
+    """
     lines: list[str] = []
     decisions = words.decided(way)
     size = max((len(word) for word in decisions), default=0) + 2
     end, rest = (len(way), "") if verbose else words.rest_of_way(way)
+    before, layers = words.start_of_way(way) if brief else (0, "")
+    if before:
+        lines += _several(f"1-{before}", decisions[0], layers, size, width, paint)
     for number, (hop, word) in enumerate(zip(way[:end], decisions[:end], strict=True), start=1):
+        if number <= before:
+            continue
         prefix = f"  {number:>3}  {pad(word, size)}"
         shown = f"  {number:>3}  {painter(hop.outcome, paint, word)}{' ' * (size - len(word))}"
         margin = " " * width_of(prefix)
@@ -132,11 +139,15 @@ def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool) -> list[
         if hop.unknown is not None and hop.unknown.remedy:
             lines += hang(f"{margin}to know it: ", hop.unknown.remedy, width)
     if rest:
-        word = decisions[-1]
-        prefix = f"{f'{end + 1}-{len(way)}':>5}  {pad(word, size)}"
-        shown = f"{f'{end + 1}-{len(way)}':>5}  {painter(Outcome.WORKS, paint, word)}{' ' * (size - len(word))}"
-        lines += hang(prefix, rest, width, shown=shown)
+        lines += _several(f"{end + 1}-{len(way)}", decisions[-1], rest, size, width, paint)
     return lines
+
+
+def _several(numbers: str, word: str, layers: str, size: int, width: int, paint: Paint) -> list[str]:
+    """Hops of one decision in one line."""
+    prefix = f"{numbers:>5}  {pad(word, size)}"
+    shown = f"{numbers:>5}  {painter(Outcome.WORKS, paint, word)}{' ' * (size - len(word))}"
+    return hang(prefix, layers, width, shown=shown)
 
 
 def _telling(hop: Hop, verbose: bool) -> tuple[Ref, ...]:

@@ -12,6 +12,8 @@ _PROSE = 110
 """Sentences are no wider than this however wide the terminal is: longer lines are hard to read."""
 _LINES = 160
 """The same for one-line entries."""
+_REMEDIES = 8
+"""How many things that would make something known are repeated at the end."""
 
 
 def render(report: Report, *, width: int, colour: bool, verbose: bool, arguments: str) -> str:
@@ -85,8 +87,9 @@ class _Terminal:
         if cause:
             lines += hang(f"  {label}  ", cause, self.prose)
         if finding.matrix is not None:
-            shown = words.shown_paths(finding.matrix, every=self.verbose)
-            lines += ["", *paths.matrix(finding.matrix, finding.odds, self.width, self.paint, shown)]
+            shown = words.opened_paths(finding, every=self.verbose)
+            told = words.told_hops(finding, shown)
+            lines += ["", *paths.matrix(finding.matrix, finding.odds, self.width, self.paint, told)]
             for cell in shown:
                 lines += ["", *paths.path(cell, finding.matrix, min(self.width, _LINES), self.paint, self.verbose)]
         lines += self._unknowns(finding)
@@ -164,6 +167,13 @@ class _Terminal:
             if report.plan is not None and report.plan.proven:
                 command = f"clusterproof fix {self.arguments} --profile {report.profile.name} --as aws-cli"
                 lines += command_lines(command, self.width, 2)
+        remedies = words.remedies(report)
+        if remedies:
+            lines.append("To decide what is unknown:")
+            for remedy in remedies[:_REMEDIES]:
+                lines += hang("  ", remedy, self.width, indent=4)
+            if len(remedies) > _REMEDIES:
+                lines.append(f"  and {len(remedies) - _REMEDIES} more, named above")
         first = next((f for f in words.worst_first(report.findings) if f.verdict is not Verdict.PASS), None)
         if first is not None and first.verdict is not Verdict.NOT_APPLICABLE:
             again = "" if self.verbose else ", or this again with -v"

@@ -103,6 +103,14 @@ def evidence(ref: Ref, *, whole: bool = False) -> str:
     return text
 
 
+def start_of_way(way: tuple[Hop, ...]) -> tuple[int, str]:
+    """The hops that all let a path through before anything happens: how many, and their layers; 0 when too few."""
+    count = next((number for number, hop in enumerate(way) if hop.outcome is not Outcome.WORKS), 0)
+    if count < 3:
+        return 0, ""
+    return count, listing(list(dict.fromkeys(hop.layer.value for hop in way[:count])))
+
+
 def rest_of_way(way: tuple[Hop, ...]) -> tuple[int, str]:
     """Where a path's end can be told in one clause: the count of hops before it, and the clause; empty when it cannot.
 
@@ -133,9 +141,17 @@ def odds_sentence(odds: Odds) -> str:
     if odds.fails_first is None:
         return ""
     text = f"A first run fails in {percent(odds.fails_first)} of cases"
-    if odds.fails_cached is not None:
+    if repeats(odds):
+        text += "; later runs repeat the first, because its node has the image (so each fails in 0 % or 100 %)"
+    elif odds.fails_cached is not None:
         text += f", a later run (image cached) in {percent(odds.fails_cached)}"
     return sentence(f"{text}: {odds.basis}" if odds.basis else text)
+
+
+def repeats(odds: Odds) -> bool:
+    """Whether every later run lands where the first one did."""
+    certain = [row.repeats for row in odds.rows if row.first]
+    return bool(certain) and all(chance == 1 for chance in certain)
 
 
 def summary(finding: Finding) -> str:
@@ -144,6 +160,8 @@ def summary(finding: Finding) -> str:
     if odds is None or odds.fails_first is None or not finding.verdict.failing or odds.fails_first in (0, 1):
         return finding.summary
     later = f", {percent(odds.fails_cached)} of later ones" if odds.fails_cached is not None else ""
+    if repeats(odds):
+        later = ", later runs repeat the first"
     return f"{finding.summary}; {percent(odds.fails_first)} of first runs fail{later}"
 
 
@@ -255,6 +273,27 @@ def closing(report: Report) -> str:
         if number
     ]
     return f"{plural(total, 'requirement')}: {', '.join(parts)}." if total else "No requirement was checked."
+
+
+def opened_paths(finding: Finding, *, every: bool) -> list[MatrixCell]:
+    """The cells of a finding whose whole path is shown: none where what is not known says it all."""
+    if finding.matrix is None or (finding.verdict is Verdict.UNKNOWN and finding.unknowns and not every):
+        return []
+    return shown_paths(finding.matrix, every=every)
+
+
+def told_hops(finding: Finding, shown: list[MatrixCell]) -> list[Hop]:
+    """The deciding hops that need no sentence below the matrix: a path or the list of unknowns tells them."""
+    told = [cell.hop for cell in shown if cell.hop is not None]
+    if finding.matrix is not None and finding.verdict is Verdict.UNKNOWN and finding.unknowns:
+        told += [cell.hop for cell in finding.matrix.cells if cell.hop is not None]
+    return told
+
+
+def remedies(report: Report) -> list[str]:
+    """What would decide the findings that are unknown, each once."""
+    unknown = [f for f in report.findings if f.verdict is Verdict.UNKNOWN]
+    return list(dict.fromkeys(item.remedy for finding in unknown for item in finding.unknowns if item.remedy))
 
 
 def plan_sentence(report: Report) -> str:

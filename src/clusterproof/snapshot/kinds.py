@@ -57,6 +57,11 @@ class Kind(Generic[T]):
         self.permission = permission
         self.namespaced = namespaced
 
+    @property
+    def resource(self) -> str:
+        """The plural on the wire: the name, without the group's part that tells two resources of one name apart."""
+        return self.name.partition("-")[0] if self.origin == "kubernetes" else self.name
+
     def __repr__(self) -> str:
         return f"Kind({self.name})"
 
@@ -70,7 +75,9 @@ def _namespaced(obj: Any) -> str:
 
 
 def _k8s(name: str, type_: type[T], wire: str, group: str = "", *, namespaced: bool = True) -> Kind[T]:
-    resource = f"{name}.{group}" if group else name
+    # Two groups may have a resource of one name; the kind's own name then ends in the group's.
+    plural = name.partition("-")[0]
+    resource = f"{plural}.{group}" if group else plural
     scope = " -A" if namespaced else ""
     return Kind(
         name,
@@ -128,6 +135,24 @@ ENI_CONFIGS = _k8s("eniconfigs", k8s.ENIConfig, "ENIConfig", "crd.k8s.amazonaws.
 SECURITY_GROUP_POLICIES = _k8s(
     "securitygrouppolicies", k8s.SecurityGroupPolicy, "SecurityGroupPolicy", "vpcresources.k8s.aws"
 )
+
+
+def _policy(name: str, wire: str, group: str, *, namespaced: bool = False) -> Kind[k8s.OtherPolicy]:
+    return _k8s(name, k8s.OtherPolicy, wire, group, namespaced=namespaced)
+
+
+OTHER_POLICIES: tuple[Kind[k8s.OtherPolicy], ...] = (
+    _policy("adminnetworkpolicies", "AdminNetworkPolicy", "policy.networking.k8s.io"),
+    _policy("baselineadminnetworkpolicies", "BaselineAdminNetworkPolicy", "policy.networking.k8s.io"),
+    _policy("clusternetworkpolicies", "ClusterNetworkPolicy", "policy.networking.k8s.io"),
+    _policy("clusternetworkpolicies-aws", "ClusterNetworkPolicy", "networking.k8s.aws"),
+    _policy("applicationnetworkpolicies", "ApplicationNetworkPolicy", "networking.k8s.aws", namespaced=True),
+    _policy("networkpolicies-calico", "NetworkPolicy", "crd.projectcalico.org", namespaced=True),
+    _policy("globalnetworkpolicies", "GlobalNetworkPolicy", "crd.projectcalico.org"),
+    _policy("ciliumnetworkpolicies", "CiliumNetworkPolicy", "cilium.io", namespaced=True),
+    _policy("ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "cilium.io"),
+)
+"""Kinds of policy that are read only to know whether any exist: what they say is not modelled."""
 HELM_RELEASES = Kind(
     "helmreleases",
     k8s.HelmRelease,
@@ -240,5 +265,8 @@ PREFIX_LIST_ENTRIES = _aws(
     lambda o: o.prefix_list_id,
 )
 
-ALL: tuple[Kind[Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
+ALL: tuple[Kind[Any], ...] = (
+    *(value for value in list(globals().values()) if isinstance(value, Kind)),
+    *OTHER_POLICIES,
+)
 BY_NAME: dict[str, Kind[Any]] = {kind.name: kind for kind in ALL}

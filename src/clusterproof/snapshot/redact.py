@@ -70,7 +70,7 @@ _HARMLESS = re.compile(
 
 def is_credential(name: str, value: str) -> bool:
     """Whether a named literal looks like a credential, by its name or by itself."""
-    if _SECRET_VALUE.search(value):
+    if len(value) >= 8 and _SECRET_VALUE.search(value):
         return True
     if _HARMLESS.match(value):
         return False
@@ -172,7 +172,7 @@ def _words(words: list[Any], path: str, found: Fields) -> None:
         elif flag and value and not _HARMLESS.match(value):
             words[number] = f"{flag.group(1)}={REDACTED}"
             found.append((f"{path}.{number}", CREDENTIAL))
-        elif _SECRET_VALUE.search(word):
+        elif len(word) >= 8 and _SECRET_VALUE.search(word):
             words[number] = REDACTED
             found.append((f"{path}.{number}", CREDENTIAL))
         secret_next = bool(flag) and value is None

@@ -7,13 +7,13 @@ immutable; :mod:`clusterproof.snapshot.overlay` makes a changed one.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 import msgspec
 
+from clusterproof.snapshot.collector import paused
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import BY_NAME, Kind
 
@@ -134,13 +134,8 @@ class Table(Generic[T]):
         return cast("U", self._derived[make])
 
     def _decoded(self, type_: type[U]) -> tuple[U, ...]:
-        was_enabled = gc.isenabled()
-        gc.disable()
-        try:
+        with paused():
             return tuple(self.lines.decode(type_))
-        finally:
-            if was_enabled:
-                gc.enable()
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -70,7 +70,8 @@ def kind_of_wire(api_version: str, wire: str) -> Kind[Any] | None:
     group = api_version.rpartition("/")[0]
     found = _BY_WIRE.get((group, wire))
     if found is None and (not api_version or group in _LEGACY_GROUPS):
-        found = next((kind for (_, name), kind in sorted(_BY_WIRE.items()) if name == wire), None)
+        # In the registry's order: Kubernetes' own NetworkPolicy stands before those of plugins.
+        found = next((kind for kind in ALL if kind.origin == "kubernetes" and kind.wire == wire), None)
     return found
 
 

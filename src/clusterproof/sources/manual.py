@@ -49,6 +49,10 @@ _COSTS = {
     "vpc-peering-connections": "paths through a peering are unknown",
     "managed-prefix-lists": "rules and routes that name a prefix list cannot be decided",
     "prefix-list-entries": "as for the lists themselves",
+    **dict.fromkeys(
+        (kind.name for kind in kinds.OTHER_POLICIES),
+        "whether such policies exist, which are not modelled, is unknown (only where its CRD is installed)",
+    ),
 }
 _LOOPED = {kinds.NODEGROUPS.name, kinds.PREFIX_LIST_ENTRIES.name}
 _QUIET = " 2>&1"

@@ -71,7 +71,6 @@ def data_plane(snapshot: Snapshot, workloads: Iterable[Workload]) -> DataPlane:
 
 
 def _with(plane: DataPlane, **changes: object) -> DataPlane:
-
     return msgspec.structs.replace(plane, **changes)
 
 

@@ -244,11 +244,9 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
     if missing is not None and _on_eks(snapshot):
         what = "whether EKS Auto Mode may make nodes of its own: the cluster's description was not read"
         result.append(Unknown(missing.cause, what, missing.remedy))
-    for cluster in snapshot.objects(kinds.CLUSTERS):
-        if cluster.compute_config.enabled:
-            result.append(
-                Unknown(Cause.NOT_MODELLED, "EKS Auto Mode may make nodes of its own; its node pools are not modelled")
-            )
+    if any(cluster.compute_config.enabled for cluster in snapshot.objects(kinds.CLUSTERS)):
+        what = "EKS Auto Mode may make nodes of its own; its node pools are not modelled"
+        result.append(Unknown(Cause.NOT_MODELLED, what))
     for workload in workloads:
         if workload.labels.get("app.kubernetes.io/name") == "karpenter":
             what = f"Karpenter ({workload.id}) may make nodes of its own; its node pools are not modelled"

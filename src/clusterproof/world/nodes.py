@@ -10,7 +10,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import Instance, NetworkInterface
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity
-from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.snapshot.snapshot import Snapshot, Table
 from clusterproof.world.groups import instance_id
 from clusterproof.world.model import Attachment, DataPlane, Interface, NodeClass, NodeGroup
 from clusterproof.world.readable import ZONE, Readable
@@ -27,7 +27,8 @@ def node_classes(
     unknown: dict[str, Unknown] = {}
     for group in groups:
         members = [nodes[name] for name in group.nodes]
-        born, seen = _born(group, members, hosts, plane, readable)
+        born, keys = _born_once(snapshot, group, members, hosts, plane, readable)
+        seen = set(keys)
         classes += born
         future = templates(snapshot, group, members, readable.keys)
         if isinstance(future, Unknown):
@@ -38,11 +39,37 @@ def node_classes(
 
 
 _Key = tuple[object, ...]
+_Born = tuple[tuple[NodeClass, ...], frozenset[_Key]]
+
+
+def _born_once(
+    snapshot: Snapshot,
+    group: NodeGroup,
+    members: Sequence[Node],
+    hosts: _Hosts,
+    plane: DataPlane,
+    readable: Readable,
+) -> _Born:
+    """As :func:`_born`; worlds of snapshots with the same nodes, instances and interfaces share the answer."""
+    nodes = snapshot.tables.get(kinds.NODES.name)
+    if nodes is None:
+        return _born(group, members, hosts, plane, readable)
+    others = tuple(snapshot.tables.get(kind.name) for kind in (kinds.INSTANCES, kinds.NETWORK_INTERFACES))
+    memo = nodes.derived(_no_answers)
+    # The tables are kept beside the answer, so that their ids are not used again.
+    key = (tuple(map(id, others)), group, plane, readable.signature)
+    if key not in memo:
+        memo[key] = (others, _born(group, members, hosts, plane, readable))
+    return memo[key][1]
+
+
+def _no_answers(_nodes: Table[Node]) -> dict[object, tuple[object, _Born]]:
+    return {}
 
 
 def _born(
     group: NodeGroup, members: Sequence[Node], hosts: _Hosts, plane: DataPlane, readable: Readable
-) -> tuple[list[NodeClass], set[_Key]]:
+) -> _Born:
     found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown]]] = defaultdict(list)
     for node in members:
         host = hosts.of(node)
@@ -74,7 +101,7 @@ def _born(
                 eni_config=config,
             )
         )
-    return result, set(found)
+    return tuple(result), frozenset(found)
 
 
 def _unborn(
@@ -128,7 +155,8 @@ def eni_config(
 
     Args:
         plane: where the name stands.
-        labels, annotations: the node's.
+        labels: the node's.
+        annotations: the node's.
         unknown: labels of a node not yet born that cannot be told; one that would decide makes the name unknown.
     """
     if not plane.custom_networking:

@@ -9,6 +9,7 @@ the VPC CNI's ENIConfig label, and what a profile adds.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from clusterproof.snapshot.kubernetes import Labels, NodeSelectorTerm, PersistentVolume, PodSpec
 from clusterproof.world.model import Workload
@@ -89,6 +90,12 @@ class Readable:
     def keys(self) -> tuple[str, ...]:
         """Every label key that some rule reads, sorted."""
         return tuple(sorted(self._values))
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """Equal for two that tell the same nodes apart."""
+        values = ((key, None if named is None else tuple(sorted(named))) for key, named in self._values.items())
+        return tuple(sorted(values, key=itemgetter(0))), tuple(sorted(self._names))
 
     def labels(self, labels: Labels) -> Labels:
         """The readable part of a node's labels, sorted by key."""

@@ -52,6 +52,9 @@ class Services:
             f"{service.metadata.namespace}/{service.metadata.name}": service
             for service in snapshot.objects(kinds.SERVICES)
         }
+        self._by_namespace: defaultdict[str, list[Service]] = defaultdict(list)
+        for service in self._services.values():
+            self._by_namespace[service.metadata.namespace].append(service)
         self._selected: dict[str, tuple[Workload, ...]] = {}
 
     def all(self) -> Mapping[str, Service]:
@@ -61,6 +64,10 @@ class Services:
     def get(self, key: str) -> Service | None:
         """A Service by ``namespace/name``."""
         return self._services.get(key)
+
+    def within(self, namespace: str) -> Sequence[Service]:
+        """The Services of a namespace, in snapshot order."""
+        return self._by_namespace.get(namespace, ())
 
     def selected(self, service: Service) -> tuple[Workload, ...]:
         """The workloads whose pods a Service selects."""
@@ -79,8 +86,8 @@ class Services:
         """The Services that publish a port and select the workload; ClusterIP ones before headless ones."""
         found = [
             (service, item)
-            for service in self._services.values()
-            if service.metadata.namespace == workload.namespace and workload in self.selected(service)
+            for service in self.within(workload.namespace)
+            if workload in self.selected(service)
             for item in service.spec.ports
             if item.port == port and item.protocol == protocol
         ]

@@ -46,6 +46,8 @@ _DISCOVERED = (
     "beta.kubernetes.io/",
 )
 """Labels under these come from agents, the kubelet or the cloud's controller, not from the group's own description."""
+_OWN = ("vpc.amazonaws.com/externalEniConfig",)
+"""Labels under these that only a user gives."""
 # The EBS CSI driver copies the zone into a label of its own, which older volumes' node affinity names.
 _ZONE_LABELS = (ZONE, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone")
 _REGION_LABELS = (REGION, "failure-domain.beta.kubernetes.io/region")
@@ -322,7 +324,7 @@ def _predict(
                 labels[key] = value
         elif values:
             unknown[key] = Unknown(Cause.NOT_MODELLED, f"the group's nodes differ in label {key}")
-        elif not own_labels or key.startswith(_DISCOVERED) or key == ARCH:
+        elif not own_labels or (key.startswith(_DISCOVERED) and key not in _OWN) or key == ARCH:
             why = "only running nodes show it" if own_labels else "user data may set it, which is not read"
             unknown[key] = Unknown(Cause.NOT_MODELLED, f"label {key} of a node not yet born: {why}")
 
@@ -331,9 +333,9 @@ def _annotations(siblings: Sequence[Node]) -> Labels:
     """Annotations that all running nodes share: those of one node alone say nothing of the next."""
     if not siblings:
         return {}
-    shared = siblings[0].metadata.annotations.items()
+    shared = set(siblings[0].metadata.annotations.items())
     for node in siblings[1:]:
-        shared = shared & node.metadata.annotations.items()
+        shared &= node.metadata.annotations.items()
     return dict(sorted(shared))
 
 

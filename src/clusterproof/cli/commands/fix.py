@@ -43,7 +43,7 @@ def command(
     """Print the proven change that makes failing requirements pass.
 
     Nothing is run and nothing is changed: the output is yours to read first.
-    What was proven, and what else it opens, is said on stderr.
+    What was proven, and what it opens, stands in it as comments.
 
     \b
       clusterproof fix prod.snapshot --profile dynamo --as terraform -o fix.tf
@@ -70,8 +70,6 @@ def command(
         click.echo(text, nl=not text.endswith("\n"), color=True)
     if not quiet:
         say(words.plan_sentence(report).rstrip(":") or "advice only: nothing here is proven")
-        for opening in words.openings(plan):
-            say(f"opens {opening}")
         if file is not None:
             say(f"wrote {file}")
     return 0 if plan.proven else report.exit_status

@@ -117,6 +117,12 @@ class NetworkPolicySpec(Obj, frozen=True):
     egress: tuple[EgressRule, ...] = ()
 
 
+class OtherPolicy(Obj, frozen=True):
+    """A policy of a kind that is not modelled: only that it exists is read."""
+
+    metadata: Metadata
+
+
 class NetworkPolicy(Obj, frozen=True):
     metadata: Metadata
     spec: NetworkPolicySpec = field(default_factory=NetworkPolicySpec)
