@@ -173,12 +173,8 @@ def cluster(
 ) -> Snapshot:
     """A snapshot of a cluster with the VPC CNI and CoreDNS on the node group ``system``.
 
-    Args:
-        places: from :func:`place`.
-        env: of aws-node.
-        enforced: whether NetworkPolicies are enforced.
-        without: names of kinds that were not read.
-        more: objects by kind name, with ``_`` for ``-``.
+    ``places`` come from :func:`place`; ``env`` is that of aws-node; ``enforced`` says whether NetworkPolicies are
+    enforced; ``without`` names kinds that were not read; ``more`` are objects by kind name, with ``_`` for ``-``.
     """
     nodes, instances = _machines(places)
     own = list(deployments)

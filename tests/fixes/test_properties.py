@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from brute import uncovered
-from build import (
+from clusterproof.checks.context import Context
+from clusterproof.checks.engine import findings
+from clusterproof.snapshot.overlay import apply
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.verdict.algebra import Verdict
+from tests.fixes.brute import uncovered
+from tests.fixes.build import (
     acl,
     cluster,
     deny,
@@ -28,12 +30,6 @@ from build import (
     rule,
     service,
 )
-
-from clusterproof.checks.context import Context
-from clusterproof.checks.engine import findings
-from clusterproof.snapshot.overlay import apply
-from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.verdict.algebra import Verdict
 
 GROUPS = ("sg-1", "sg-2", "sg-3", "sg-4")
 SUBNETS = ("subnet-a", "subnet-b", "subnet-c")

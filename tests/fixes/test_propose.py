@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from build import (
+from clusterproof.checks.context import Context
+from clusterproof.checks.engine import findings
+from clusterproof.checks.finding import Fix, Report
+from clusterproof.fixes import openings, propose
+from clusterproof.profiles.model import Subject
+from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Put, apply
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.verdict.algebra import Verdict
+from tests.fixes.build import (
     CIDRS,
     OPEN,
     Raw,
@@ -32,14 +36,6 @@ from build import (
     subnet,
 )
 
-from clusterproof.checks.context import Context
-from clusterproof.checks.engine import findings
-from clusterproof.checks.finding import Fix, Report
-from clusterproof.profiles.model import Subject
-from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Put, apply
-from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.verdict.algebra import Verdict
-
 ETCD = reach("etcd", "deploy/dynamo/worker", "deploy/dynamo/etcd", "2379/TCP")
 DNS_FROM_GPU = rule(53, group="sg-gpu", protocol="udp")
 INSIDE = rule(None, group="sg-system")
@@ -53,13 +49,13 @@ def two_groups(
     services: list[Raw] | None = None,
     **more: Any,
 ) -> Snapshot:
-    """etcd and CoreDNS on ``system``, the worker on ``gpu``, each with its own security group and subnet."""
-    out = {} if egress is None else {"egress": egress}
+    """Etcd and CoreDNS on ``system``, the worker on ``gpu``, each with its own security group and subnet."""
+    out = [rule(None, cidr="0.0.0.0/0")] if egress is None else egress
     return cluster(
         [place("system", "sg-system", "subnet-a"), place("gpu", "sg-gpu", "subnet-b")],
         [
             group("sg-system", [INSIDE, DNS_FROM_GPU] if system is None else system, name="system-nodes"),
-            group("sg-gpu", gpu or (), name="gpu-nodes", **out),
+            group("sg-gpu", gpu or (), out, name="gpu-nodes"),
         ],
         more.pop("deployments", [deployment("dynamo/etcd", "system"), deployment("dynamo/worker", "gpu")]),
         [service("dynamo/etcd", 2379)] if services is None else services,
@@ -97,8 +93,10 @@ def test_ingress_names_the_clients_group() -> None:
     assert texts(fix) == ["admit tcp 2379 from sg-gpu (gpu-nodes) to sg-system (system-nodes)"]
     assert opened(fix) == [("gpu (sg-gpu)", "system (sg-system)", "2379/TCP", True)]
     assert fix.commands == (
-        "aws ec2 authorize-security-group-ingress --group-id sg-system \\\n"
-        "  --protocol tcp --port 2379 --source-group sg-gpu --region us-west-2",
+        (
+            "aws ec2 authorize-security-group-ingress --group-id sg-system \\\n"
+            "  --protocol tcp --port 2379 --source-group sg-gpu --region us-west-2"
+        ),
     )
     assert fix.advice == ()
     assert fix.quota == ()
@@ -196,8 +194,10 @@ def test_every_client_group_is_mended() -> None:
     ]
     # From the system group it works already, on one node too: affinity would hide the rest.
     assert fix.advice == (
-        "pinning deploy/dynamo/worker beside deploy/dynamo/etcd by affinity would make this check pass and hide that "
-        "tcp 2379 from gpu and spare to system stays closed: it masks the property",
+        (
+            "pinning deploy/dynamo/worker beside deploy/dynamo/etcd by affinity would make this check pass and hide that "
+            "tcp 2379 from gpu and spare to system stays closed: it masks the property"
+        ),
     )
 
 
@@ -682,15 +682,19 @@ def full(number: int) -> list[Raw]:
         (
             60,
             [
-                "sg-system (system-nodes) would have 61 inbound rules for IPv4, past the default quota of 60: ask for a "
-                "higher quota first, or merge rules"
+                (
+                    "sg-system (system-nodes) would have 61 inbound rules for IPv4, past the default quota of 60: ask for a "
+                    "higher quota first, or merge rules"
+                )
             ],
         ),
         (
             70,
             [
-                "sg-system (system-nodes) would have 71 inbound rules for IPv4, past the default quota of 60: it already "
-                "has 70, so the account's quota is higher; see that it holds"
+                (
+                    "sg-system (system-nodes) would have 71 inbound rules for IPv4, past the default quota of 60: it already "
+                    "has 70, so the account's quota is higher; see that it holds"
+                )
             ],
         ),
     ],
@@ -714,3 +718,33 @@ def test_a_full_group_is_not_chosen_where_another_works() -> None:
     fix = proven(snapshot, repaired(snapshot, ETCD))
     assert texts(fix) == ["admit tcp 2379 from sg-gpu (gpu) to sg-b (b)"]
     assert fix.quota == ()
+
+
+def test_a_wide_acl_change_is_listed_by_subnet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a bound on questions the openings of an ACL entry are its subnets and addresses, which is never less."""
+    monkeypatch.setattr(openings, "_MOST", 0)
+    closed = acl(
+        "acl-a",
+        [entry(100, "allow", (53, 53), egress=False, protocol="17"), entry(100, "allow", egress=True)],
+        ["subnet-a"],
+    )
+    snapshot = two_groups(GROUPS_OPEN, acls=[closed])
+    fix = fix_of(repaired(snapshot, ETCD))
+    assert fix.proven
+    assert opened(fix) == [("addresses 10.0.2.0/24", "the subnets of acl-a", "2379/TCP", False)]
+
+
+def test_a_search_that_breaks_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error inside the search leaves the finding as it is, with advice instead of a fix."""
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("nothing")
+
+    monkeypatch.setattr(propose, "needs_of", broken)
+    report = repaired(two_groups(), ETCD)
+    assert only(report).verdict is Verdict.FAIL
+    fix = fix_of(report)
+    assert not fix.proven
+    assert fix.advice == (
+        "the search for a fix itself failed (ZeroDivisionError: nothing); report this with the snapshot",
+    )

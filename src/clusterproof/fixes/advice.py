@@ -110,4 +110,6 @@ def _closed(legs: Sequence[Leg]) -> str:
 
 def _and(names: Iterable[str]) -> str:
     found = sorted(names)
+    if len(found) > 4:
+        found = [*found[:3], f"{len(found) - 3} more"]
     return found[0] if len(found) == 1 else ", ".join(found[:-1]) + f" and {found[-1]}"

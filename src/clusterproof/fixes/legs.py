@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from clusterproof.checks.cells import Asker, Cell
+from clusterproof.checks.cells import Asker, Cell, Question
 from clusterproof.checks.parties import Party, resolve
 from clusterproof.checks.reach import endpoints, questions
+from clusterproof.placement.places import Place
 from clusterproof.profiles.model import Reach
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.path import End, service_hop
@@ -75,6 +76,7 @@ def wanted(asker: Asker, check: Reach) -> Wanted:
     stuck: dict[str, None] = {}
     hops: dict[str, Hop] = {}
     together: dict[tuple[str, str], None] = {}
+    named: set[tuple[object, ...]] = set()
     for client in clients.parties:
         for server in servers.parties:
             for party in (client, server):
@@ -92,8 +94,14 @@ def wanted(asker: Asker, check: Reach) -> Wanted:
                             together[(client.text, party.text)] = None
                         if not cell.counts:
                             continue
-                        for leg in _legs(asker, client, party, cell, question.via, span, by_name=question.by_name):
-                            legs.setdefault(_key(leg), leg)
+                        here = (client.text, cell.client.node_class.id, cell.client.interface.subnet)
+                        if question.by_name and here not in named:
+                            named.add(here)
+                            for leg in _dns(asker, client, cell.client):
+                                legs.setdefault(_key(leg), leg)
+                        own = _own(client, party, cell, question, span)
+                        if own is not None:
+                            legs.setdefault(_key(own), own)
                         for hop in _loose(cell):
                             hops.setdefault(f"{hop.at} {hop.text}", hop)
     return Wanted(tuple(legs.values()), tuple(stuck), tuple(hops.values()), tuple(together))
@@ -105,25 +113,27 @@ def _key(leg: Leg) -> tuple[object, ...]:
     return *leg.client.key, *leg.server.key, *groups, leg.low, leg.high, leg.protocol, service, leg.trace.outcome
 
 
-def _legs(
-    asker: Asker, client: Party, server: Party, cell: Cell, via: Backend | None, ports: PortRange, *, by_name: bool
-) -> Iterator[Leg]:
+def _dns(asker: Asker, client: Party, place: Place) -> Iterator[Leg]:
+    """The legs to each place of each DNS pod, for a client that asks by name."""
+    one = client.end(place)
+    for end, there, backend, trace in asker.names.legs(one, place):
+        number = _number(backend, end)
+        if number is not None:
+            yield Leg(one, end, place.node_class.group, there, number, number, "UDP", backend, trace)
+
+
+def _own(client: Party, server: Party, cell: Cell, question: Question, ports: PortRange) -> Leg | None:
+    """The leg to the server itself; None where its Service leads nowhere."""
     one, other = client.end(cell.client), server.end(cell.server)
-    here = cell.client.node_class.group
-    body = cell.trace
-    if by_name:
-        body = Trace(cell.trace.hops[1:])
-        for end, there, backend, trace in asker.names.legs(one, cell.client):
-            number = _number(backend, end)
-            if number is not None:
-                yield Leg(one, end, here, there, number, number, "UDP", backend, trace)
+    trace = Trace(cell.trace.hops[1:]) if question.by_name else cell.trace
     low, high = ports.low, ports.high
-    if via is not None:
-        number = _number(via, other)
+    if question.via is not None:
+        number = _number(question.via, other)
         if number is None:
-            return
+            return None
         low = high = number
-    yield Leg(one, other, here, cell.server.node_class.group, low, high, ports.protocol, via, body)
+    groups = cell.client.node_class.group, cell.server.node_class.group
+    return Leg(one, other, *groups, low, high, ports.protocol, question.via, trace)
 
 
 def _number(via: Backend, server: End) -> int | None:

@@ -7,7 +7,8 @@ check again, and list what else became reachable (design rule 6).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -15,6 +16,7 @@ from clusterproof.checks.cells import Asker
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Change, Finding, Fix, Report
 from clusterproof.checks.reach import decide
+from clusterproof.errors import ClusterproofError
 from clusterproof.fixes import advice, owners, quota
 from clusterproof.fixes.acls import entries
 from clusterproof.fixes.ends import Carrier, carriers
@@ -28,6 +30,8 @@ from clusterproof.fixes.trial import proof, tried
 from clusterproof.profiles.model import Reach, Requirement
 from clusterproof.snapshot.overlay import AddAclEntry, Edit, Overlay, Put
 from clusterproof.verdict.algebra import Verdict
+
+T = TypeVar("T")
 
 _ROUNDS = 6
 """Each round mends every layer that refuses; a second is needed only where one layer hid another."""
@@ -44,10 +48,21 @@ def repair(context: Context, report: Report) -> Report:
     """The report with a fix on every failing finding that one was found for, and one plan for all of them."""
     smith = _Smith(context, report)
     fixed = tuple(
-        msgspec.structs.replace(finding, fix=smith.fix(finding)) if finding.verdict.failing else finding
+        msgspec.structs.replace(finding, fix=_guarded(smith.fix, finding)) if finding.verdict.failing else finding
         for finding in report.findings
     )
-    return msgspec.structs.replace(report, findings=fixed, plan=smith.plan(fixed))
+    return msgspec.structs.replace(report, findings=fixed, plan=_guarded(smith.plan, fixed))
+
+
+def _guarded(search: Callable[[T], Fix | None], subject: T) -> Fix | None:
+    """A search that breaks becomes advice that says so: it must never cost the report that it belongs to."""
+    try:
+        return search(subject)
+    except ClusterproofError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the findings stand without a fix
+        text = f"the search for a fix itself failed ({type(error).__name__}: {error}); report this with the snapshot"
+        return Fix(proven=False, advice=(text,))
 
 
 class _Smith:

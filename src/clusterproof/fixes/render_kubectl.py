@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable
 
 from clusterproof.fixes.plain import comment
@@ -17,21 +16,9 @@ def manifest(edit: Put) -> str:
     return text
 
 
-def documents(edits: Iterable[Edit]) -> list[str]:
-    """The manifests of all edits that kubectl can make."""
-    return [manifest(edit) for edit in edits if isinstance(edit, Put)]
-
-
 def apply_command(edit: Put) -> str:
     """``kubectl apply`` with the manifest on its standard input, to be pasted as it is."""
     return f"kubectl apply -f - <<'EOF'\n{manifest(edit)}EOF"
-
-
-def delete_command(edit: Put) -> str:
-    """What takes the object away again."""
-    metadata = edit.object["metadata"]
-    kind = edit.object["kind"].lower()
-    return f"kubectl delete {kind} -n {shlex.quote(metadata['namespace'])} {shlex.quote(metadata['name'])}"
 
 
 def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str]) -> str:

@@ -162,9 +162,10 @@ class Paths:
         return [_policy_hop(layer, decision)]
 
     def _peer(self, end: End) -> Peer:
-        found = self._peers.get(end.key)
+        key = end.key
+        found = self._peers.get(key)
         if found is None:
-            found = self._peers[end.key] = self._new_peer(end)
+            found = self._peers[key] = self._new_peer(end)
         return found
 
     def _new_peer(self, end: End) -> Peer:

@@ -12,14 +12,16 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import AutoScalingGroup, Tag
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
+from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.kubernetes import Node
-from clusterproof.snapshot.snapshot import Snapshot, not_collected
+from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.model import GroupKind, NodeGroup, Workload
 
 EKS_NODEGROUP = "eks.amazonaws.com/nodegroup"
@@ -38,6 +40,21 @@ def instance_id(node: Node) -> str:
     """The EC2 instance behind a node, from ``spec.providerID``; empty when it names none."""
     found = _PROVIDER_ID.fullmatch(node.spec.provider_id)
     return found["instance"] if found else ""
+
+
+def unread(snapshot: Snapshot, kind: Kind[Any], what: str, remedy: str) -> Unknown:
+    """Why one object of a kind is not there: refused (with the permission), timed out …, else just not collected.
+
+    Args:
+        snapshot: says how completely the kind was read.
+        kind: the kind that the object is of.
+        what: what is not known, in a clause.
+        remedy: what makes it known where nothing stood in the way.
+    """
+    missing = snapshot.missing(kind)
+    if missing is None or missing.cause in (Cause.NOT_COLLECTED, Cause.INCOMPLETE):
+        return Unknown(Cause.NOT_COLLECTED, what, remedy)
+    return Unknown(missing.cause, f"{what} ({missing.detail})", missing.remedy or remedy)
 
 
 def owner_of(tags: Mapping[str, str]) -> str:
@@ -95,7 +112,7 @@ def _managed(snapshot: Snapshot, by_label: Mapping[str, list[str]]) -> list[Node
         group = described.get(name)
         if group is None:
             remedy = f"run: aws eks describe-nodegroup --cluster-name CLUSTER --nodegroup-name {name} > {name}.json"
-            template = Unknown(Cause.NOT_COLLECTED, f"the template of node group {name} was not read", remedy)
+            template = unread(snapshot, kinds.NODEGROUPS, f"the template of node group {name} was not read", remedy)
             result.append(
                 NodeGroup(
                     name,
@@ -195,7 +212,7 @@ def _plain(snapshot: Snapshot, nodes: list[Node]) -> list[NodeGroup]:
         elif any(instance_id(node) for node in members) and missing is not None:
             # EC2 nodes are usually made by an Auto Scaling group; whether they are was not read.
             size = (0, len(names), max(1, len(names)))
-            template = not_collected(kinds.AUTO_SCALING_GROUPS)
+            template = missing
         refs = (Ref("nodes", names[0], "metadata.labels", f"{label}={value}" if label else ""),)
         result.append(NodeGroup(value, GroupKind.PLAIN, names, size=size, template=template, refs=refs))
     return result
@@ -224,22 +241,16 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
     names = snapshot.missing(kinds.NODEGROUP_NAMES)
     scaling = snapshot.missing(kinds.AUTO_SCALING_GROUPS)
     if names is not None and scaling is not None:
-        result.append(
-            Unknown(
-                names.cause,
-                "node groups that are at zero nodes today may exist: neither the node groups' names nor the "
-                "Auto Scaling groups were read",
-                f"run: {kinds.NODEGROUP_NAMES.command} > nodegroups.json",
-            )
+        what = (
+            "node groups that are at zero nodes today may exist: neither the node groups' names nor the "
+            "Auto Scaling groups were read"
         )
+        remedy = f"run: {kinds.NODEGROUP_NAMES.command} > nodegroups.json"
+        result.append(unread(snapshot, kinds.NODEGROUP_NAMES, what, remedy))
     elif scaling is not None:
-        result.append(
-            Unknown(
-                scaling.cause,
-                "self-managed node groups at zero nodes may exist: the Auto Scaling groups were not read",
-                f"run: {kinds.AUTO_SCALING_GROUPS.command} > auto-scaling-groups.json",
-            )
-        )
+        what = "self-managed node groups at zero nodes may exist: the Auto Scaling groups were not read"
+        remedy = f"run: {kinds.AUTO_SCALING_GROUPS.command} > auto-scaling-groups.json"
+        result.append(unread(snapshot, kinds.AUTO_SCALING_GROUPS, what, remedy))
     missing = snapshot.missing(kinds.CLUSTERS)
     if missing is not None and _on_eks(snapshot):
         what = "whether EKS Auto Mode may make nodes of its own: the cluster's description was not read"

@@ -26,7 +26,7 @@ from clusterproof.snapshot.aws import (
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
-from clusterproof.world.groups import EKS_NODEGROUP, tag_map
+from clusterproof.world.groups import EKS_NODEGROUP, tag_map, unread
 from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup
 from clusterproof.world.readable import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGION, ZONE
 
@@ -212,9 +212,8 @@ def resolve(snapshot: Snapshot, spec: LaunchTemplateSpecification) -> LaunchTemp
         return wanted
     command = f"aws ec2 describe-launch-template-versions --launch-template-id {name} --output json"
     remedy = f"run: {command} > {name}.json"
-    return Unknown(
-        Cause.NOT_COLLECTED, f"launch template {name} version {spec.version or '$Default'} was not read", remedy
-    )
+    what = f"launch template {name} version {spec.version or '$Default'} was not read"
+    return unread(snapshot, kinds.LAUNCH_TEMPLATE_VERSIONS, what, remedy)
 
 
 def template_groups(version: LaunchTemplateVersion) -> tuple[tuple[str, ...], Ref]:
@@ -363,9 +362,8 @@ def _allocatable(snapshot: Snapshot, siblings: Sequence[Node], instance_type: st
         remedy = (
             f"run: aws ec2 describe-instance-types --instance-types {instance_type or 'TYPE'} > instance-types.json"
         )
-        return Unknown(
-            Cause.NOT_COLLECTED, f"the capacity of instance type {instance_type or '(unknown)'} was not read", remedy
-        )
+        what = f"the capacity of instance type {instance_type or '(unknown)'} was not read"
+        return unread(snapshot, kinds.INSTANCE_TYPES, what, remedy)
     cores = info.v_cpu_info.default_v_cpus
     reserved = 60 + 10 * (cores > 1) + 5 * min(max(cores - 2, 0), 2) + 2.5 * max(cores - 4, 0)
     pods = 110 if cores < 30 else 250
