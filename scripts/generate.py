@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from clusterproof.cli.reference import reference as commands
+from clusterproof.config import schema as config
 from clusterproof.profiles import docs as profiles
 from clusterproof.reports import schema as reports
 from clusterproof.reports.encoding import encode
@@ -25,10 +26,13 @@ def generated() -> dict[str, str]:
     page = (ROOT / "docs" / "inputs.md").read_text("utf-8")
     part = f"```sh\n{inputs.script()}```\n\n{inputs.table()}"
     keys = (ROOT / "docs" / "profiles.md").read_text("utf-8")
+    configuration = (ROOT / "docs" / "config.md").read_text("utf-8")
     return {
         **profiles.generated(),
         "docs/profiles.md": profiles.with_keys(keys),
         "docs/inputs.md": _DUMP.sub(lambda _: part, page),
+        "docs/config.md": config.with_keys(configuration),
+        f"src/clusterproof/config/{config.FILE}": config.text(),
         "docs/cli.md": commands(),
         "docs/report.md": reports.reference(),
         "src/clusterproof/reports/report.schema.json": encode(reports.schema()),

@@ -1,4 +1,4 @@
-"""Keep the output in README.md real: run each command of its ``console`` blocks, and compare or rewrite.
+"""Keep the output in README.md, or in another page, real: run each command of its ``console`` blocks, and compare or rewrite.
 
 A line that starts with ``$`` is a command; what follows, up to the next one, is
 its output. A line that is just ``…`` in the output stands for any number of
@@ -8,6 +8,7 @@ follows the README in a fresh clone runs them too.
 
     python scripts/readme.py            # compare; exit status 1 when the README is not true
     python scripts/readme.py --write    # put in what the commands print now
+    python scripts/readme.py --write docs/formats.md
 """
 
 from __future__ import annotations
@@ -114,15 +115,16 @@ def main() -> int:
     """Compare or rewrite; the exit status is 1 when something was not true and nothing was written."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--write", action="store_true", help="put in what the commands print now")
+    parser.add_argument("page", nargs="?", default="README.md", help="the page, from the checkout's root on")
     arguments = parser.parse_args()
-    readme = ROOT / "README.md"
+    readme = ROOT / arguments.page
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     text, faults = process(readme.read_text("utf-8"), write=arguments.write, path=path)
     if arguments.write:
         readme.write_text(text, "utf-8")
         return 0
     for fault in faults:
-        print(f"README.md is not true; this prints now:\n{fault}\n", file=sys.stderr)
+        print(f"{arguments.page} is not true; this prints now:\n{fault}\n", file=sys.stderr)
     return 1 if faults else 0
 
 

@@ -81,6 +81,7 @@ def aws(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bool) -> Files:
     answers: dict[str, Raw] = {
         "cluster": compute.cluster(spec),
         "nodegroups": {"nodegroups": [group.name for group in spec.groups]},
+        "fargate-profile-names": {"fargateProfileNames": []},
         "auto-scaling-groups": compute.auto_scaling_groups(spec, box_list),
         "launch-template-versions": compute.launch_template_versions(spec),
         "instances": compute.instances(spec, box_list, pod_subnets=pod_subnets),

@@ -38,6 +38,10 @@ class ProfileError(InputError):
     """A profile has an unknown key, a wrong type, or names something that is not there."""
 
 
+class ConfigError(InputError):
+    """A configuration file has an unknown key, a wrong type, or cannot be read."""
+
+
 class NotFoundError(UsageError):
     """A workload, service, requirement or profile that was named does not exist."""
 

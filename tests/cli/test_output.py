@@ -52,6 +52,16 @@ def test_nothing_is_written_when_one_text_cannot_be_made(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == []
 
 
+def test_of_several_files_none_is_changed_when_one_cannot_be(tmp_path: Path) -> None:
+    """A second file that cannot be written leaves the first as it was, and nothing beside it."""
+    first = tmp_path / "a.sarif"
+    first.write_text("old")
+    with pytest.raises(UsageError, match="cannot be written"):
+        deliver([Target("sarif", first), Target("junit", tmp_path / "no" / "b.xml")], lambda _: "new", quiet=True)
+    assert first.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.sarif"]
+
+
 def test_file_is_replaced_whole(tmp_path: Path) -> None:
     """An existing file is replaced in one step, and nothing is left beside it."""
     path = tmp_path / "a"

@@ -28,6 +28,9 @@ def dump(target: Path, env: dict[str, str], cluster: str) -> None:
         names = json.loads((target / f"{kinds.NODEGROUP_NAMES.name}.json").read_text())["nodegroups"]
         described = kinds.NODEGROUPS.command.replace("CLUSTER", cluster)
         commands = [(f"nodegroup-{name}", described.replace("NAME", name)) for name in names]
+        names = json.loads((target / f"{kinds.FARGATE_PROFILE_NAMES.name}.json").read_text())["fargateProfileNames"]
+        described = kinds.FARGATE_PROFILES.command.replace("CLUSTER", cluster)
+        commands += [(f"fargateprofile-{name}", described.replace("NAME", name)) for name in names]
         listed = json.loads((target / f"{kinds.MANAGED_PREFIX_LISTS.name}.json").read_text())["PrefixLists"]
         entries = kinds.PREFIX_LIST_ENTRIES.command
         commands += [(item["PrefixListId"], entries.replace("ID", item["PrefixListId"])) for item in listed]
@@ -36,7 +39,7 @@ def dump(target: Path, env: dict[str, str], cluster: str) -> None:
 
 def _per_object(kind: Kind[object]) -> bool:
     """Whether the command prints one object, so that it is run once for each."""
-    return kind in {kinds.NODEGROUPS, kinds.PREFIX_LIST_ENTRIES}
+    return kind in {kinds.NODEGROUPS, kinds.FARGATE_PROFILES, kinds.PREFIX_LIST_ENTRIES}
 
 
 def _run(command: str, path: Path, env: dict[str, str]) -> None:

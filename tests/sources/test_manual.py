@@ -34,6 +34,9 @@ case "$*" in
   *list-nodegroups*text*) echo "gpu system" ;;
   *list-nodegroups*) echo '{"nodegroups": ["gpu", "system"]}' ;;
   *describe-nodegroup*) echo "{\\"nodegroup\\": {\\"nodegroupName\\": \\"$6\\", \\"clusterName\\": \\"$4\\"}}" ;;
+  *list-fargate-profiles*text*) echo "serverless" ;;
+  *list-fargate-profiles*) echo '{"fargateProfileNames": ["serverless"]}' ;;
+  *describe-fargate-profile*) echo "{\\"fargateProfile\\": {\\"fargateProfileName\\": \\"$6\\", \\"clusterName\\": \\"$4\\"}}" ;;
   *describe-cluster*) echo '{"cluster": {"name": "demo"}}' ;;
   *describe-managed-prefix-lists*text*) echo pl-1a2b3c4d ;;
   *describe-managed-prefix-lists*) echo '{"PrefixLists": [{"PrefixListId": "pl-1a2b3c4d"}]}' ;;
@@ -66,3 +69,4 @@ def test_the_script_makes_a_dump_that_is_complete(tmp_path: Path, monkeypatch: p
     assert list(unknown) == ["security-groups"]
     assert "ec2:DescribeSecurityGroups" in unknown["security-groups"]
     assert len(snapshot.objects(kinds.NODEGROUPS)) == 2
+    assert [item.fargate_profile_name for item in snapshot.objects(kinds.FARGATE_PROFILES)] == ["serverless"]

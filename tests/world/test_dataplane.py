@@ -128,7 +128,7 @@ def test_two_enforcers_are_not_modelled() -> None:
 
 
 def test_ambient_mesh_is_not_modelled() -> None:
-    """ztunnel redirects pod traffic."""
+    """Ztunnel redirects pod traffic."""
     found = plane(daemon(Tiny(), "ztunnel")).modelled
     assert isinstance(found, Unknown)
     assert "ztunnel" in found.detail
@@ -142,12 +142,15 @@ def test_engine_alone_is_not_modelled(name: str) -> None:
     assert plane(tiny).name in ("Calico", "Cilium")
 
 
-def test_auto_mode_is_not_modelled() -> None:
-    """EKS Auto Mode has no aws-node; the cluster's description tells."""
+def test_auto_mode_without_its_node_classes_is_not_modelled() -> None:
+    """EKS Auto Mode has no aws-node; the cluster's description tells, and its NodeClasses say the rest."""
     tiny = Tiny().remove(kinds.DAEMON_SETS, "kube-system/aws-node")
     tiny.objects["clusters"][0]["computeConfig"] = {"enabled": True}
     assert plane(tiny).name == "EKS Auto Mode"
-    assert plane(tiny).modelled is not None
+    assert plane(tiny).modelled is None
+    missing = plane(tiny.drop(kinds.NODE_CLASSES)).modelled
+    assert missing is not None
+    assert kinds.NODE_CLASSES.command in missing.remedy
 
 
 def test_nothing_known_is_not_modelled() -> None:

@@ -128,6 +128,7 @@ def test_other_makers() -> None:
         ((kinds.NODEGROUP_NAMES, kinds.AUTO_SCALING_GROUPS), "neither the node groups' names nor"),
         ((kinds.AUTO_SCALING_GROUPS,), "self-managed node groups at zero"),
         ((kinds.CLUSTERS,), "EKS Auto Mode"),
+        ((kinds.FARGATE_PROFILE_NAMES,), "Fargate may take pods"),
     ],
 )
 def test_makers_that_were_not_read(dropped: tuple[kinds.Kind[object], ...], word: str) -> None:
@@ -147,11 +148,13 @@ def test_node_group_names_are_known_from_the_auto_scaling_groups() -> None:
 
 
 def test_karpenter_makes_nodes() -> None:
-    """A Karpenter that runs may make nodes of its own."""
+    """A Karpenter that runs may make nodes of its own, unless all its NodePools were read."""
     tiny = Tiny().deployment("kube-system/karpenter", labels={"app.kubernetes.io/name": "karpenter"})
-    (unknown,) = tiny.world().other_makers
+    assert tiny.world().other_makers == ()
+    (unknown,) = tiny.drop(kinds.NODE_POOLS).world().other_makers
     assert isinstance(unknown, Unknown)
     assert "Karpenter" in unknown.detail
+    assert kinds.NODE_POOLS.command in unknown.remedy
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_selectorless_service_has_addresses() -> None:
 
 
 def test_not_ready_addresses_may_be_published() -> None:
-    """publishNotReadyAddresses counts endpoints that are not ready."""
+    """PublishNotReadyAddresses counts endpoints that are not ready."""
     piece = {
         "metadata": {"namespace": "app", "name": "web-x", "labels": {"kubernetes.io/service-name": "web"}},
         "endpoints": [{"addresses": ["10.9.0.2"], "conditions": {"ready": False}}],

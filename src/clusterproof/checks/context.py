@@ -233,6 +233,8 @@ class Context:
             for item in classes:
                 if isinstance(item.allocatable, dict) and str(item.allocatable.get(way.allocatable, "0")) != "0":
                     return f"allocatable {way.allocatable}: {item.allocatable[way.allocatable]}"
+            if way.allocatable in self.world.groups[group].offers:
+                return self.world.groups[group].offers[way.allocatable]
         if way.instance_type:
             types = {item.labels.get(INSTANCE_TYPE, "") for item in classes} | set(
                 self.world.groups[group].instance_types
@@ -375,6 +377,7 @@ def _workload(name: str, template: Template) -> Workload:
         spec=msgspec.convert(template.spec, PodSpec),
         replicas=1,
         installed=False,
+        annotations=metadata.annotations,
     )
 
 

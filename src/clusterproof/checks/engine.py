@@ -118,6 +118,7 @@ def report(context: Context, found: tuple[Finding, ...], fail_on: Level = Level.
         groups=context.group_lines(),
         data_plane=context.world.plane.name,
         sources=meta.sources,
+        overlays=meta.overlays,
     )
     return Report(
         schema=SCHEMA,

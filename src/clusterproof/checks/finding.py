@@ -169,6 +169,36 @@ class Fix(Record, frozen=True):
     overlay: Overlay = Overlay()
 
 
+class Waiver(Record, frozen=True):
+    """A failure that somebody answers for, until a day: it changes how a finding counts, never what it says.
+
+    Attributes:
+        id: the finding, ``profile/requirement``.
+        reason: why the failure is accepted.
+        owner: who answers for it.
+        expires: the last day on which it holds, ``YYYY-MM-DD`` in UTC.
+        groups: node groups it is limited to: each broken pair must have one of them at either end; empty: the whole finding.
+    """
+
+    id: str
+    reason: str
+    owner: str
+    expires: str
+    groups: tuple[str, ...] = ()
+
+
+class Known(Record, frozen=True):
+    """What the baseline says of a finding that fails now.
+
+    Attributes:
+        verdict: the finding's verdict in the baseline.
+        new: broken pairs of node groups that the baseline does not have (``gpu to system``); with one the finding counts.
+    """
+
+    verdict: Verdict
+    new: tuple[str, ...] = ()
+
+
 class Finding(Record, frozen=True):
     """What one requirement comes to.
 
@@ -189,6 +219,8 @@ class Finding(Record, frozen=True):
         notes: texts that change nothing.
         symptoms: texts in logs that point to this requirement.
         fix: None when nothing is to be mended or nothing could be found.
+        waiver: the waiver by which a failing finding does not count; None when none covers all of it.
+        known: set when the finding fails and failed in the baseline too.
     """
 
     id: str
@@ -207,6 +239,13 @@ class Finding(Record, frozen=True):
     notes: tuple[str, ...] = ()
     symptoms: tuple[str, ...] = ()
     fix: Fix | None = None
+    waiver: Waiver | None = None
+    known: Known | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether it fails and neither a waiver nor the baseline takes it out of the exit status."""
+        return self.verdict.failing and self.waiver is None and (self.known is None or bool(self.known.new))
 
     @property
     def name(self) -> str:
@@ -278,6 +317,7 @@ class ClusterLine(Record, frozen=True):
         groups: the node groups, with the sets that they belong to.
         data_plane: which network the pods are on, in words.
         sources: what was read, as the user named it.
+        overlays: what was judged as if it were applied, one clause each: ``14 objects of rendered.yaml``.
     """
 
     name: str
@@ -289,6 +329,7 @@ class ClusterLine(Record, frozen=True):
     groups: tuple[GroupLine, ...] = ()
     data_plane: str = ""
     sources: tuple[str, ...] = ()
+    overlays: tuple[str, ...] = ()
 
 
 class Counts(Record, frozen=True):
@@ -300,6 +341,8 @@ class Counts(Record, frozen=True):
         depends: how many depend on a choice that nobody makes; they count as failing.
         unknown: how many could not be decided.
         not_applicable: how many do not apply here.
+        waived: how many of those that fail or depend a waiver covers.
+        known: how many of those that fail or depend the baseline has already, with the same broken pairs.
     """
 
     passed: int = field(default=0, name="pass")
@@ -307,6 +350,8 @@ class Counts(Record, frozen=True):
     depends: int = 0
     unknown: int = 0
     not_applicable: int = field(default=0, name="not-applicable")
+    waived: int = 0
+    known: int = 0
 
 
 class Report(Record, frozen=True):
@@ -322,6 +367,8 @@ class Report(Record, frozen=True):
         exit_status: what the command exits with under ``fail_on``.
         fail_on: the level at and above which a failing finding counts.
         plan: one change that mends all failing findings together; None when there is nothing to mend.
+        as_of: the day by which waivers were judged, ``YYYY-MM-DD``; empty when there were none to judge.
+        baseline: the report that was taken as the baseline, as the user named it; empty when none was.
     """
 
     schema: str
@@ -333,16 +380,21 @@ class Report(Record, frozen=True):
     fail_on: Level = Level.MUST
     exit_status: int = 0
     plan: Fix | None = None
+    as_of: str = ""
+    baseline: str = ""
 
 
 SCHEMA = "clusterproof.report/1"
 
 
 def exit_status(findings: tuple[Finding, ...], fail_on: Level) -> int:
-    """0 nothing fails; 1 something at or above ``fail_on`` fails; 3 nothing fails but something there is unknown."""
+    """0 nothing fails; 1 something at or above ``fail_on`` fails; 3 nothing fails but something there is unknown.
+
+    What a waiver covers or the baseline knows does not fail; what is unknown stays unknown whatever they say.
+    """
     order = list(Level)
     counted = [f for f in findings if order.index(f.level) <= order.index(fail_on)]
-    if any(f.verdict.failing for f in counted):
+    if any(f.counted for f in counted):
         return 1
     return 3 if any(f.verdict is Verdict.UNKNOWN for f in counted) else 0
 
@@ -356,4 +408,6 @@ def count(findings: tuple[Finding, ...]) -> Counts:
         verdicts.count(Verdict.DEPENDS),
         verdicts.count(Verdict.UNKNOWN),
         verdicts.count(Verdict.NOT_APPLICABLE),
+        sum(1 for f in findings if f.verdict.failing and f.waiver is not None),
+        sum(1 for f in findings if f.verdict.failing and f.waiver is None and not f.counted),
     )

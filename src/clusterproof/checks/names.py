@@ -67,6 +67,8 @@ class Names:
         at = f"DNS {backend.service.spec.cluster_ip or backend.service.metadata.name}"
         if not backend.workloads:
             unread = self._unread_pods(backend.service)
+            if unread is None and place.node_class.pod_network is not None:
+                unread = Unknown(Cause.NOT_MODELLED, "EKS Auto Mode answers DNS on each node, which is not modelled")
             if unread is not None:
                 return unknown_hop(Layer.DNS, at, unread)
             return Hop(Layer.DNS, Outcome.BLOCKED, at, "no workload stands behind the DNS Service", (backend.ref,))

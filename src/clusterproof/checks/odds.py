@@ -34,6 +34,9 @@ def odds_of(context: Context, client: Party, server: Party, cells: Sequence[Cell
     workload = client.workload
     if workload is None:
         return Odds(unknown=Unknown(Cause.NOT_MODELLED, "hosts are not scheduled"))
+    if profile := context.world.fargate.of(workload):
+        what = f"Fargate profile {profile} takes the pod, and the default scheduler decides nothing"
+        return Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
     failing = _failing(context, server, cells)
     if isinstance(failing, Unknown):
         return Odds(unknown=failing)

@@ -71,9 +71,11 @@ def resolve(context: Context, subject: Subject) -> Sides:
         on, chosen = context.sets[set_name].groups, context.sets[set_name].chosen
         absent += context.sets[set_name].doubtful
         if not on:
+            # What makes nodes and was not read may make nodes of the set.
+            absent += [*world.unknown_templates.values(), *world.other_makers]
             return Sides((), tuple(absent), (f"no node group was found for the set {set_name}",), (), set_name)
     if subject.hosts:
-        places = tuple(Place(item, item.host) for item in world.classes if item.group in on)
+        places = tuple(Place(item, item.host) for item in world.classes if item.group in on and not item.fargate)
         how = (f"hosts of {set_name}: " + "; ".join(sorted({context.sets[set_name].evidence[g] for g in on})),)
         return Sides(
             (Party(None, places, everywhere=True, text=f"hosts of {set_name}"),), tuple(absent), how, on, "", chosen

@@ -42,8 +42,10 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
     for client in clients.parties:
         for server in servers.parties:
             if not client.places or not server.places:
-                stuck += [f"{p.text} cannot be scheduled {p.message}" for p in (client, server) if not p.places]
-                tallies.append(Tally(Verdict.FAIL))
+                text, unread = _nowhere(context, ((client, clients), (server, servers)))
+                stuck += text
+                unknowns += unread
+                tallies.append(Tally(Verdict.UNKNOWN, unknown=1) if unread else Tally(Verdict.FAIL))
                 continue
             happen: list[list[Outcome]] = []
             here, there = unread_places(context, clients), list(unread_places(context, servers))
@@ -103,6 +105,16 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
         notes=tuple(unique([*notes, *requirement.notes])),
         symptoms=requirement.symptoms,
     )
+
+
+def _nowhere(context: Context, parties: Iterable[tuple[Party, Sides]]) -> tuple[list[str], tuple[Unknown, ...]]:
+    """Parties without any place, in words; and what may hold them and was not read, where that is so of each."""
+    without = [(party, unread_places(context, side)) for party, side in parties if not party.places]
+    surely = [f"{party.text} cannot be scheduled {party.message}" for party, unread in without if not unread]
+    if surely:
+        return surely, ()
+    texts = [f"whether {party.text} can be scheduled is not known" for party, _ in without]
+    return texts, tuple(unique(item for _, unread in without for item in unread))
 
 
 def endpoints(context: Context, side: Sides, server: Party, question: Question) -> list[Party]:

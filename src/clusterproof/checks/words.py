@@ -119,6 +119,8 @@ def recipe_notes(context: Context, *sides: Sides) -> list[str]:
                     continue
                 attachment = place.interface.attachment
                 how = "its ENIConfig" if attachment is Attachment.CUSTOM else "its SecurityGroupPolicy"
+                if place.node_class.pod_network is not None and attachment is Attachment.CUSTOM:
+                    how = "its NodeClass"
                 notes.append(
                     f"on {place.node_class.group} the pods of {party.text} use {listed(pod)} from {how}, not the "
                     f"instances' {listed(host)}: rules must name the pods' groups"

@@ -18,8 +18,10 @@ SUMMARIES = {
     "why": "Say why one workload reaches another, or does not, hop by hop.",
     "connections": "List who reaches whom, between all workloads and Services.",
     "fix": "Print the proven change that makes failing requirements pass.",
+    "diff": "Say what changed between two snapshots or reports, and which verdicts that changed.",
     "explain": "Print a requirement's manual: what, why, how, and the remedy.",
     "profiles": "List, show and validate profiles.",
+    "config": "Show what counts: clusterproof.yaml, the command line, and defaults.",
     "snapshot": "Put kubectl and aws output into one file, or inspect such a file.",
 }
 """Every command with its one line of help, in the order of the help page; the modules are imported when used."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from clusterproof.cli.output import TargetType, notes, progress
+from clusterproof.cli import configuration
+from clusterproof.cli.output import TargetType, notes, progress, say
 from clusterproof.cli.suggest import did_you_mean
 from clusterproof.errors import UsageError
 
@@ -22,12 +23,32 @@ DUMP = "kubectl get nodes,pods,services,endpointslices,deployments,statefulsets,
 
 
 def sources(function: F) -> F:
-    """``[SRC]...`` with ``--world``, ``--collected`` and ``--cluster``: what a command reads."""
+    """``[SRC]...`` with ``--world``, ``--collected`` and ``--cluster``: what a command reads; and ``--config``."""
     return _all(
-        function,
+        configuration.configured(function),
         click.argument("sources", metavar="[SRC]...", nargs=-1),
         click.option("--world", metavar="NAME", help="A world that ships with clusterproof, instead of SRC."),
         *_reading(),
+    )
+
+
+def overlays(function: F) -> F:
+    """``--with`` and ``--namespace``: what is judged as if it were applied."""
+    return _all(
+        function,
+        click.option(
+            "--with",
+            "rendered",
+            metavar="FILE|DIR|-",
+            multiple=True,
+            help="Rendered manifests (helm template, kustomize build): judge as if they were applied; repeatable.",
+        ),
+        click.option(
+            "--namespace",
+            metavar="NS",
+            default="",
+            help="The namespace of rendered objects that name none.  [default: default]",
+        ),
     )
 
 
@@ -79,6 +100,22 @@ def _adjusting() -> tuple[Callable[[F], F], ...]:
             default="must",
             show_default=True,
             help="The level from which a failing requirement makes the exit status 1.",
+        ),
+    )
+
+
+def judging(function: F) -> F:
+    """``--baseline`` and ``--as-of``: which failures count."""
+    return _all(
+        function,
+        click.option(
+            "--baseline", metavar="FILE", help="A JSON report: what fails in it already is shown and does not count."
+        ),
+        click.option(
+            "--as-of",
+            metavar="DATE",
+            default="",
+            help="Judge waivers' expiry by this day.  [default: the snapshot's, else today]",
         ),
     )
 
@@ -139,17 +176,19 @@ def pairs(option: str, items: Sequence[str], shape: str) -> dict[str, str]:
 def adjustments(
     parameters: Sequence[str], node_sets: Sequence[str], workloads: Sequence[str], fail_on: str
 ) -> dict[str, Any]:
-    """The options of :func:`adjusting` as keyword arguments of ``clusterproof.check``."""
+    """The options of :func:`adjusting` as keyword arguments of ``clusterproof.check``, on top of the configuration's."""
     from clusterproof.profiles.model import Level
 
+    context = click.get_current_context(silent=True)
+    kept = configuration.mappings(context.params.get("profile") if context is not None else None)
     groups = {
         name: tuple(group for group in value.split(",") if group)
         for name, value in pairs("--nodes", node_sets, "SET=GROUP[,GROUP]").items()
     }
     return {
-        "parameters": pairs("--set", parameters, "PARAM=VALUE"),
-        "node_sets": groups,
-        "workloads": pairs("--workload", workloads, "NAME=KIND/NAMESPACE/NAME"),
+        "parameters": {**kept["parameters"], **pairs("--set", parameters, "PARAM=VALUE")},
+        "node_sets": {**kept["node_sets"], **groups},
+        "workloads": {**kept["workloads"], **pairs("--workload", workloads, "NAME=KIND/NAMESPACE/NAME")},
         "fail_on": Level(fail_on.upper()),
     }
 
@@ -162,19 +201,42 @@ def read(
     *,
     quiet: bool,
     verbose: bool = False,
+    rendered: Sequence[str] = (),
+    namespace: str = "",
 ) -> Snapshot:
-    """The snapshot that the command line names.
+    """The snapshot that the command line, else the configuration names, with rendered manifests on top.
 
     Raises:
         UsageError: nothing is named, or files and a world.
         InputError: something named cannot be used.
     """
+    if configuration.note() and not quiet:
+        say(configuration.note())
+    if "-" in rendered and "-" in inputs:
+        raise UsageError("standard input is both SRC and --with; write one of them into a file")
+    snapshot = _read(inputs, world, collected, cluster, quiet=quiet)
+    if rendered:
+        from clusterproof import api
+
+        known = len(snapshot.meta.notes)
+        stdin = sys.stdin.buffer if "-" in rendered else None
+        snapshot = api.load_manifests(snapshot, rendered, stdin=stdin, namespace=namespace)
+        # What the manifests leave out is what the user asks about now: it is said first.
+        notes(snapshot.meta.notes[known:], quiet=quiet, verbose=verbose)
+        notes(snapshot.meta.notes[:known], quiet=quiet, verbose=verbose)
+    else:
+        notes(snapshot.meta.notes, quiet=quiet, verbose=verbose)
+    return snapshot
+
+
+def _read(inputs: Sequence[str], world: str | None, collected: Sequence[str], cluster: str, *, quiet: bool) -> Snapshot:
     from clusterproof import api
 
     if world is not None:
         if inputs:
             raise UsageError("both SRC and --world are given; leave one out")
         return api.load_world(world)
+    inputs = inputs or configuration.inputs()
     if not inputs:
         raise UsageError(
             "no input was named, and reading a live cluster is not built yet; dump it and name the files:\n"
@@ -184,9 +246,7 @@ def read(
     kinds = [kind for item in collected for kind in item.split(",") if kind]
     stdin = sys.stdin.buffer if "-" in inputs else None
     with progress(quiet) as observer:
-        snapshot = api.load(inputs, stdin=stdin, collected=kinds, cluster=cluster, observer=observer)
-    notes(snapshot.meta.notes, quiet=quiet, verbose=verbose)
-    return snapshot
+        return api.load(inputs, stdin=stdin, collected=kinds, cluster=cluster, observer=observer)
 
 
 def given(inputs: Sequence[str], world: str | None, extra: Mapping[str, Sequence[str]] | None = None) -> str:

@@ -73,6 +73,8 @@ def colour() -> bool:
 def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: bool = False) -> None:
     """Make every target's text, then write the files, then stdout.
 
+    All files are written beside their places first: when one cannot be, none of them is changed.
+
     Raises:
         UsageError: two go to stdout or to one file, or a file cannot be written.
     """
@@ -82,11 +84,16 @@ def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: 
     if len(set(places)) < len(places):
         raise UsageError("two formats would go to one file; name different files after -o")
     texts = [make(target) for target in targets]
-    for target, text in zip(targets, texts, strict=True):
-        if target.file is not None:
-            write(target.file, text)
+    with contextlib.ExitStack() as stack:
+        staged = [
+            (target.file, stack.enter_context(_staged(target.file, text)))
+            for target, text in zip(targets, texts, strict=True)
+            if target.file is not None
+        ]
+        for path, put in staged:
+            put()
             if not quiet:
-                say(f"wrote {target.file}")
+                say(f"wrote {path}")
     for target, text in zip(targets, texts, strict=True):
         if target.file is None:
             click.echo(text, nl=False, color=True)
@@ -98,17 +105,25 @@ def write(path: Path, text: str) -> None:
     Raises:
         UsageError: it cannot be written there.
     """
+    with _staged(path, text) as put:
+        put()
+
+
+@contextlib.contextmanager
+def _staged(path: Path, text: str) -> Iterator[Callable[[], None]]:
+    """The text in a file beside its place, and what puts it there; the file beside is gone afterwards in any case."""
     if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/stdout: nothing to replace
-        try:
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise _unwritable(path, error) from None
+        yield lambda: _attempt(path, lambda: path.write_text(text, encoding="utf-8"))
         return
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _removed_on_failure(beside):
+        _attempt(path, lambda: beside.write_text(text, encoding="utf-8", errors="backslashreplace"))
+        yield lambda: _attempt(path, lambda: beside.replace(path))
+
+
+def _attempt(path: Path, act: Callable[[], object]) -> None:
     try:
-        with _removed_on_failure(beside):
-            beside.write_text(text, encoding="utf-8", errors="backslashreplace")
-            beside.replace(path)
+        act()
     except OSError as error:
         raise _unwritable(path, error) from None
 

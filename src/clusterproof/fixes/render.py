@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from clusterproof.checks.finding import Fix
 from clusterproof.errors import UsageError
-from clusterproof.fixes import render_aws_cli, render_kubectl, render_terraform
+from clusterproof.fixes import render_aws_cli, render_cloudformation, render_kubectl, render_terraform
 from clusterproof.snapshot.snapshot import Snapshot
 
-STYLES = ("aws-cli", "terraform", "kubectl")
+STYLES = ("aws-cli", "terraform", "kubectl", "cloudformation")
 
 
 def render(fix: Fix, snapshot: Snapshot, style: str) -> str:
@@ -29,6 +29,8 @@ def render(fix: Fix, snapshot: Snapshot, style: str) -> str:
             return render_aws_cli.render(head, edits, texts, snapshot)
         case "terraform":
             return render_terraform.render(head, edits, texts)
+        case "cloudformation":
+            return render_cloudformation.render(fix, head, texts, snapshot)
         case "kubectl":
             return render_kubectl.render(head, edits, texts)
         case _:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from clusterproof.fixes.plain import comment
+from clusterproof.fixes.plain import comment, rule_description
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Put, peer_text
 
 Value = str | int | bool | list[str] | dict[str, str]
@@ -74,18 +74,13 @@ def _rule(edit: AddPermission, text: str) -> tuple[str, str, Body]:
     name = _name(f"{edit.group_id}_{word}_{peer}_{raw['IpProtocol']}_{ports}")
     body: Body = [
         ("security_group_id", edit.group_id),
-        ("description", _description(text)),
+        ("description", rule_description(text)),
         (member, peer),
         ("ip_protocol", raw["IpProtocol"]),
         ("from_port", low),
         ("to_port", high),
     ]
     return f"aws_vpc_security_group_{way}_rule", name, body
-
-
-def _description(text: str) -> str:
-    """EC2 takes at most 255 of these characters in a rule's description (EC2 API Reference, IpRange)."""
-    return re.sub(r"[^a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]", " ", f"clusterproof: {text}")[:255]
 
 
 def _entry(edit: AddAclEntry) -> tuple[str, str, Body]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from clusterproof.placement.fargate import on_fargate
 from clusterproof.placement.filters import Feasibility, needs_of, structural
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.node import NodeView
@@ -78,8 +79,9 @@ def places(world: World, workload: Workload) -> Places:
     found: list[Place] = []
     refused: list[Refusal] = []
     for node_class in world.classes:
+        decided = on_fargate(world, workload, node_class)
         view = view_of(node_class)
-        answers = [structural(needs, view, choice) for choice in volumes]
+        answers = [decided] if decided is not None else [structural(needs, view, choice) for choice in volumes]
         truth = any_of(answer.ok for answer in answers)
         if truth is False:
             refused.append(Refusal(node_class, answers[0]))

@@ -13,7 +13,7 @@ from clusterproof.profiles.conditions import applies
 from clusterproof.profiles.model import Profile
 from clusterproof.profiles.shape import Problem, join, shape_problems
 
-__all__ = ["Problem", "applies", "builtin_names", "load", "parse", "validate"]
+__all__ = ["Problem", "applies", "builtin_names", "listed", "load", "parse", "validate"]
 
 SHOWN = 20
 """How many faults of a file are listed."""
@@ -85,7 +85,7 @@ def parse(data: bytes, where: str) -> Profile:
         problems = validate(profile)
         if not problems:
             return profile
-    raise ProfileError(_listed(problems, lines, where), where=where)
+    raise ProfileError(listed(problems, lines, where), where=where)
 
 
 def validate(profile: Profile) -> list[Problem]:
@@ -95,7 +95,7 @@ def validate(profile: Profile) -> list[Problem]:
     return list(rule_problems(profile))
 
 
-def _listed(problems: list[Problem], lines: dict[str, int], where: str) -> str:
+def listed(problems: list[Problem], lines: dict[str, int], where: str) -> str:
     """The faults, one to a line, each with the file's name, its path and its line in the file."""
     shown = [f"{problem}{_line(problem, lines)}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:

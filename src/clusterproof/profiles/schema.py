@@ -23,7 +23,7 @@ def schema() -> dict[str, Any]:
     """The schema as plain values."""
     (_,), definitions = msgspec.json.schema_components((Profile,), ref_template="#/$defs/{name}")
     for kind in structs():
-        _describe(definitions[kind.__name__], kind)
+        describe(definitions[kind.__name__], kind)
     slug = {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*$"}
     definitions[Requirement.__name__]["properties"]["id"] |= slug
     definitions[Requirement.__name__]["properties"]["absent"] |= {"enum": ["unknown", "not-applicable"]}
@@ -81,7 +81,8 @@ def descriptions(kind: type[msgspec.Struct]) -> dict[str, str]:
     return {name: text.replace("``", "`") for name, text in found.items()}
 
 
-def _describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+def describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
+    """Put a struct's docstring into its definition: the text before the attributes, and each attribute's on its key."""
     doc = inspect.cleandoc(kind.__doc__ or "").partition("\n\nAttributes:")[0]
     definition["description"] = " ".join(doc.split()).replace("``", "`")
     definition.pop("title", None)

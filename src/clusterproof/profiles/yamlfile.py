@@ -1,6 +1,6 @@
-"""A profile's YAML or JSON as plain values, with the line of every member.
+"""YAML or JSON that people write (profiles, the configuration) as plain values, with the line of every member.
 
-Built from libyaml's events, because a profile needs three things that a general
+Built from libyaml's events, because such a file needs three things that a general
 loader does not give: ``on`` as a key is text (YAML 1.2; in 1.1 it means true), a key
 written twice is an error, and every member knows its line. Depth and aliases are
 budgeted as in :mod:`clusterproof.sources.yamltext`.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from clusterproof.errors import ProfileError
+from clusterproof.errors import InputError, ProfileError
 
 MAX_BYTES = 4 * 1024**2
 MAX_DEPTH = 60
@@ -26,12 +26,22 @@ _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)([eE][-+]?[0-9]+)?")
 _WORDS = {"": None, "~": None, "null": None, "Null": None, "true": True, "True": True, "false": False, "False": False}
 
 
-def read_values(data: bytes, where: str) -> tuple[Any, Lines]:
-    """The one document of a profile's file.
+def read_values(
+    data: bytes,
+    where: str,
+    *,
+    what: str = "profile",
+    page: str = "docs/profiles.md",
+    error: type[InputError] = ProfileError,
+) -> tuple[Any, Lines]:
+    """The one document of a profile's file, or of another that is written by hand.
 
     Args:
         data: the file's bytes, YAML or JSON (which is YAML) in UTF-8.
         where: the file's name, for messages.
+        what: what the file holds, for messages.
+        page: where that is described, for messages.
+        error: the type of error to raise.
 
     Raises:
         ProfileError: too large, not YAML, no or several documents, a key twice, or built to exhaust memory.
@@ -39,21 +49,19 @@ def read_values(data: bytes, where: str) -> tuple[Any, Lines]:
     import yaml
 
     if len(data) > MAX_BYTES:
-        raise ProfileError(
-            f"is {len(data) / 1e6:.0f} MB; a profile is read up to {MAX_BYTES // 1024**2} MB", where=where
-        )
-    builder = _Builder(where)
+        raise error(f"is {len(data) / 1e6:.0f} MB; a {what} is read up to {MAX_BYTES // 1024**2} MB", where=where)
+    builder = _Builder(where, what, error)
     try:
         for event in yaml.parse(data, Loader=yaml.CSafeLoader):
             builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
+    except yaml.MarkedYAMLError as fault:
+        mark = fault.problem_mark
         at = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise ProfileError(f"{at}this is not YAML ({error.problem or error.context})", where=where) from None
+        raise error(f"{at}this is not YAML ({fault.problem or fault.context})", where=where) from None
     except (yaml.YAMLError, UnicodeDecodeError):
-        raise ProfileError("holds bytes that are not UTF-8 text; save it as UTF-8", where=where) from None
+        raise error("holds bytes that are not UTF-8 text; save it as UTF-8", where=where) from None
     if builder.documents == 0:
-        raise ProfileError("is empty; docs/profiles.md shows a small profile to begin with", where=where)
+        raise error(f"is empty; {page} shows a small {what} to begin with", where=where)
     return builder.root, builder.lines
 
 
@@ -73,8 +81,10 @@ class _Open:
 class _Builder:
     """The document's value, built event by event and without recursion."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, what: str, error: type[InputError]) -> None:
         self.where = where
+        self.what = what
+        self.error = error
         self.root: Any = None
         self.documents = 0
         self.lines: Lines = {}
@@ -89,7 +99,7 @@ class _Builder:
             self._place(self._scalar(event), 1, event, scalar=True)
         elif kind in ("MappingStartEvent", "SequenceStartEvent"):
             if len(self.stack) >= MAX_DEPTH:
-                raise self._error(event, f"is nested more than {MAX_DEPTH} deep; no profile is")
+                raise self._error(event, f"is nested more than {MAX_DEPTH} deep; no {self.what} is")
             if event.tag not in (None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
                 raise self._error(event, f"has the tag {event.tag}; leave tags out")
             path = self._mark(event)
@@ -110,7 +120,7 @@ class _Builder:
         elif kind == "DocumentStartEvent":
             self.documents += 1
             if self.documents > 1:
-                raise self._error(event, "begins a second document; a file holds one profile")
+                raise self._error(event, f"begins a second document; a file holds one {self.what}")
 
     def _mark(self, event: Any) -> str:
         """The path of the value that begins here; its line is noted."""
@@ -164,8 +174,8 @@ class _Builder:
             self.anchors[event.anchor] = (value, 1)
         return value
 
-    def _error(self, event: Any, what: str) -> ProfileError:
-        return ProfileError(f"line {event.start_mark.line + 1}: {what}", where=self.where)
+    def _error(self, event: Any, what: str) -> InputError:
+        return self.error(f"line {event.start_mark.line + 1}: {what}", where=self.where)
 
 
 def _plain(text: str) -> Any:

@@ -62,7 +62,8 @@ class End(msgspec.Struct, frozen=True):
             interface.security_groups,
             interface.subnet,
             interface.node_subnet,
-            (interface.node_security_groups),
+            interface.node_security_groups,
+            interface.keeps_address,
         )
 
 
@@ -184,6 +185,7 @@ class Paths:
             addresses=addresses,
             host_network=workload.spec.host_network,
             owned=workload.kind != "Pod",
+            enforced=end.interface.attachment is not Attachment.FARGATE,
             name=workload.id,
         )
 

@@ -40,9 +40,11 @@ class Source(msgspec.Struct, frozen=True):
 def sources(view: VpcView, data_plane: DataPlane, interface: Interface, server: Side) -> tuple[Source, ...]:
     """The effective client for each part of the server's addresses; more than one only when SNAT splits them."""
     own = view.side(interface.security_groups, interface.subnet, server.family)
+    data_plane = _settings(data_plane, interface)
     if not _may_translate(data_plane, interface, server, own):
         return (Source(own, server),)
-    kept = _kept(view, data_plane, server, own)
+    keeps = interface.keeps_address
+    kept = keeps if isinstance(keeps, Unknown) else _kept(view, data_plane, server, own)
     if isinstance(kept, Unknown):
         what = Unknown(kept.cause, f"whether SNAT replaces the source is not known: {kept.detail}", kept.remedy)
         client = Side(what, what, own.vpc, what, server.family)
@@ -63,6 +65,14 @@ def sources(view: VpcView, data_plane: DataPlane, interface: Interface, server: 
         there = _narrowed(server, leaves) if stays else server
         answer.append(Source(primary, there, ports, translated=not host, note="" if host else note))
     return tuple(answer)
+
+
+def _settings(data_plane: DataPlane, interface: Interface) -> DataPlane:
+    """The data plane as this interface has it: EKS Auto Mode and Fargate do not read the VPC CNI's settings."""
+    keeps = interface.keeps_address
+    if keeps is None:
+        return data_plane
+    return msgspec.structs.replace(data_plane, external_snat=keeps is True, exclude_snat=(), random_ports=True)
 
 
 def _may_translate(data_plane: DataPlane, interface: Interface, server: Side, own: Side) -> bool:

@@ -61,7 +61,14 @@ def _key(end: Interface | AddressSet) -> object:
     """What the layers can read of an end: evidence apart, so that one class is judged once."""
     if isinstance(end, AddressSet):
         return end
-    return end.attachment, end.security_groups, end.subnet, end.node_security_groups, end.node_subnet
+    return (
+        end.attachment,
+        end.security_groups,
+        end.subnet,
+        end.node_security_groups,
+        end.node_subnet,
+        end.keeps_address,
+    )
 
 
 def _vpc_hops(

@@ -1,4 +1,4 @@
-"""Findings to text: terminal, Markdown, JSON. Nothing here asks the world.
+"""Findings to text: terminal, Markdown, JSON, and what pipelines read. Nothing here asks the world.
 
 Formats are imported when they are first used, so that a command pays only for
 the one it prints.
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clusterproof.checks.finding import Report
+    from clusterproof.profiles.located import Located
 
-FORMATS = ("table", "json", "markdown")
+FORMATS = ("table", "json", "markdown", "sarif", "junit", "ctrf", "jsonl")
 """What :func:`render` can make."""
 
 
@@ -23,6 +24,7 @@ def render(
     colour: bool = False,
     verbose: bool = False,
     arguments: str = "SRC",
+    located: Located | None = None,
 ) -> str:
     """A report as text that ends in a newline.
 
@@ -33,6 +35,8 @@ def render(
         colour: add colour to a table; nothing is said by colour alone.
         verbose: open every finding, also those that pass, and show all evidence.
         arguments: how the user named the input, for the commands that the report proposes.
+        located: the profile and its file, from which SARIF has the rules' help and their lines; without it a rule
+            says only what its finding says.
 
     Raises:
         ValueError: no such format.
@@ -49,4 +53,20 @@ def render(
         from clusterproof.reports import markdown
 
         return markdown.render(report, verbose=verbose, arguments=arguments)
+    if format == "sarif":
+        from clusterproof.reports import sarif
+
+        return sarif.render(report, located)
+    if format == "junit":
+        from clusterproof.reports import junit
+
+        return junit.render(report)
+    if format == "ctrf":
+        from clusterproof.reports import ctrf
+
+        return ctrf.render(report)
+    if format == "jsonl":
+        from clusterproof.reports import jsonlines
+
+        return jsonlines.render(report)
     raise ValueError(f"no format {format!r}; there are {', '.join(FORMATS)}")

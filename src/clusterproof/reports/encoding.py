@@ -19,8 +19,8 @@ def render(report: Report) -> str:
     return encode(report)
 
 
-def encode(value: Any) -> str:
-    """Any record, or list of records, as indented JSON that ends in a newline.
+def encode(value: Any, *, indent: int = 2) -> str:
+    """Any record, or list of records, as JSON that ends in a newline: indented, or with ``indent`` -1 on one line.
 
     Every text comes out of a JSON reader as it was, except a file name that is
     no UTF-8: JSON cannot hold it, and its bytes are spelled out.
@@ -29,7 +29,7 @@ def encode(value: Any) -> str:
         raw = msgspec.json.encode(value)
     except UnicodeEncodeError:
         raw = msgspec.json.encode(_spelled(msgspec.to_builtins(value)))
-    text = msgspec.json.format(raw, indent=2).decode()
+    text = msgspec.json.format(raw, indent=indent).decode()
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 

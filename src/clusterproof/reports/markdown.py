@@ -10,7 +10,7 @@ import re
 
 from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Odds, Report
 from clusterproof.reach.trace import Hop
-from clusterproof.reports import words
+from clusterproof.reports import counted, words
 from clusterproof.reports.text import cleaned, sentence, unglued
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.verdict.algebra import Verdict
@@ -25,10 +25,20 @@ def render(report: Report, *, verbose: bool, arguments: str) -> str:
     report = cleaned(report, Report)
     blocks = [_head(report), _summary(report)]
     for finding in words.worst_first(report.findings):
-        if verbose or finding.verdict.failing or finding.verdict is Verdict.UNKNOWN:
+        if verbose or finding.counted or finding.verdict is Verdict.UNKNOWN:
             blocks += _opened(finding, verbose)
+    blocks += _not_counted(report)
     blocks += _close(report, arguments)
     return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _not_counted(report: Report) -> list[str]:
+    """Failing findings that do not count, each with who answers for it or where it is known from."""
+    found = [f for f in words.worst_first(report.findings) if counted.not_counted(f)]
+    if not found:
+        return []
+    lines = [f"- {code(f.name)}: {escape(counted.excuse(f, report))}" for f in found]
+    return ["## Fails, and does not count", "\n".join(lines)]
 
 
 def escape(text: str) -> str:
@@ -73,16 +83,19 @@ def _head(report: Report) -> str:
         if text:
             lines[-1] += "  "
             lines.append(f"{label} {escape(text)}")
+    if report.cluster.overlays:
+        lines[-1] += "  "
+        lines.append(f"**{escape(words.overlays(report))}**")
     return "\n".join(lines)
 
 
 def _summary(report: Report) -> str:
     rows = [
         [
-            f"**{words.VERDICT[f.verdict]}**" if f.verdict.failing else words.VERDICT[f.verdict],
+            f"**{words.VERDICT[f.verdict]}**" if f.counted else words.VERDICT[f.verdict],
             code(f.name),
             f.level.value,
-            escape(words.summary(f)),
+            escape(words.summary(f) + (f" ({why})" if (why := counted.not_counted(f)) else "")),
         ]
         for f in words.worst_first(report.findings)
     ]
@@ -95,6 +108,8 @@ def _opened(finding: Finding, verbose: bool) -> list[str]:
         f"## {words.VERDICT[finding.verdict]}: {code(finding.name)} ({finding.level.value})",
         f"{escape(sentence(finding.title))}  \n{escape(source)}",
     ]
+    if counted.new_pairs(finding):
+        blocks.append(f"**New:** {escape(counted.new_pairs(finding))}")
     label, cause = words.cause(finding)
     if cause:
         blocks.append(f"**{label}:** {escape(cause)}")
@@ -186,5 +201,5 @@ def _close(report: Report, arguments: str) -> list[str]:
     if plan:
         blocks += ["---", escape(plan)]
         if report.plan is not None and report.plan.proven:
-            blocks.append(block(f"clusterproof fix {arguments} --profile {report.profile.name} --as aws-cli", "shell"))
+            blocks.append(block(words.fix_command(report, arguments), "shell"))
     return [*blocks, f"{escape(words.consequence(report))} clusterproof {escape(report.tool_version)}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clusterproof.checks.finding import Finding, Fix, Report
 from clusterproof.profiles.model import Level
-from clusterproof.reports import paths, words
+from clusterproof.reports import counted, paths, words
 from clusterproof.reports.text import Paint, cleaned, columns, command_lines, hang, pad, sentence
 from clusterproof.verdict.algebra import Verdict
 
@@ -21,6 +21,12 @@ def render(report: Report, *, width: int, colour: bool, verbose: bool, arguments
     return _Terminal(cleaned(report, Report), width, colour, verbose, arguments).text()
 
 
+def opened(report: Report, *, width: int = 100, arguments: str = "SRC") -> list[str]:
+    """Each finding opened as in the terminal, without colour, in the report's order; what cannot be printed is spelled."""
+    page = _Terminal(cleaned(report, Report), width, colour=False, verbose=False, arguments=arguments)
+    return ["\n".join(line.rstrip() for line in page.opened(finding)) for finding in page.report.findings]
+
+
 class _Terminal:
     def __init__(self, report: Report, width: int, colour: bool, verbose: bool, arguments: str) -> None:
         self.report = report
@@ -33,8 +39,9 @@ class _Terminal:
     def text(self) -> str:
         lines = [*self._head(), "", *self._list(), ""]
         for finding in words.worst_first(self.report.findings):
-            if self.verbose or finding.verdict.failing or finding.verdict is Verdict.UNKNOWN:
-                lines += [*self._opened(finding), ""]
+            if self.verbose or finding.counted or finding.verdict is Verdict.UNKNOWN:
+                lines += [*self.opened(finding), ""]
+        lines += self._not_counted()
         if self.verbose:
             lines += [*self._groups(), ""]
         lines += self._close()
@@ -48,7 +55,19 @@ class _Terminal:
         for label, text in (("with  ", words.parameters(self.report)), ("node sets  ", words.sets(self.report))):
             if text:
                 lines += hang(f"  {label}", text, self.width, indent=4)
+        lines += hang("  ", words.overlays(self.report), self.width, indent=4) if self.report.cluster.overlays else []
         return lines
+
+    def _not_counted(self) -> list[str]:
+        """Failing findings that do not count, each with who answers for it or where it is known from."""
+        found = [f for f in words.worst_first(self.report.findings) if counted.not_counted(f)]
+        if not found:
+            return []
+        lines = [self.paint.bold("Fails, and does not count")]
+        for finding in found:
+            head = f"  {pad(finding.name, columns([[f.name, ''] for f in found])[0])}"
+            lines += hang(head, counted.excuse(finding, self.report), self.prose, shown=head)
+        return [*lines, *([] if self.verbose else hang("  ", "-v opens them.", self.prose)), ""]
 
     def _verdict(self, verdict: Verdict, text: str) -> str:
         paint = {
@@ -67,9 +86,12 @@ class _Terminal:
         lines: list[str] = []
         for finding in findings:
             word = pad(words.VERDICT[finding.verdict], 9)
+            why = counted.not_counted(finding)
             level = "" if finding.level is Level.MUST else f" ({finding.level.value})"
+            level += f" ({why})" if why else ""
             prefix = f"  {word}{pad(finding.name, names)}"
-            shown = f"  {self._verdict(finding.verdict, word)}{pad(finding.name, names)}"
+            painted = self.paint.dim(word) if why else self._verdict(finding.verdict, word)
+            shown = f"  {painted}{pad(finding.name, names)}"
             if narrow:
                 lines.append(shown.rstrip())
                 lines += hang(" " * 11, words.summary(finding) + level, min(self.width, _LINES))
@@ -77,12 +99,15 @@ class _Terminal:
                 lines += hang(prefix, words.summary(finding) + level, min(self.width, _LINES), shown=shown)
         return lines
 
-    def _opened(self, finding: Finding) -> list[str]:
+    def opened(self, finding: Finding) -> list[str]:
+        """One finding with its matrix, paths, what is not known, and its fix."""
         word = words.VERDICT[finding.verdict]
         lines = [f"{self._verdict(finding.verdict, word)}  {self.paint.bold(finding.name)}  {finding.level.value}"]
         lines += hang("  ", sentence(finding.title), self.prose)
         source = ", ".join(part for part in (finding.source.document, finding.source.section) if part)
         lines += hang("  ", source, self.prose, shown="  ")
+        if counted.new_pairs(finding):
+            lines += hang("  New  ", counted.new_pairs(finding), self.prose)
         label, cause = words.cause(finding)
         if cause:
             lines += hang(f"  {label}  ", cause, self.prose)
@@ -165,7 +190,7 @@ class _Terminal:
         if plan:
             lines += hang("", plan, self.prose)
             if report.plan is not None and report.plan.proven:
-                command = f"clusterproof fix {self.arguments} --profile {report.profile.name} --as aws-cli"
+                command = words.fix_command(report, self.arguments)
                 lines += command_lines(command, self.width, 2)
         remedies = words.remedies(report)
         if remedies:
@@ -174,8 +199,8 @@ class _Terminal:
                 lines += hang("  ", remedy, self.width, indent=4)
             if len(remedies) > _REMEDIES:
                 lines.append(f"  and {len(remedies) - _REMEDIES} more, named above")
-        first = next((f for f in words.worst_first(report.findings) if f.verdict is not Verdict.PASS), None)
-        if first is not None and first.verdict is not Verdict.NOT_APPLICABLE:
+        first = next((f for f in words.worst_first(report.findings) if f.counted or f.verdict is Verdict.UNKNOWN), None)
+        if first is not None:
             again = "" if self.verbose else ", or this again with -v"
             lines += hang("More: ", f"clusterproof explain {first.id}{again}", self.width)
         return lines

@@ -34,8 +34,13 @@ _VALUE = 60
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Failing, then unknown, then the rest; binding ones first; otherwise as the profile has them."""
-    return sorted(findings, key=lambda f: (_ORDER.index(f.verdict), list(Level).index(f.level)))
+    """Failing, then unknown, then what fails and does not count, then the rest; binding ones first; else as they come."""
+    return sorted(findings, key=lambda f: (_place(f), list(Level).index(f.level)))
+
+
+def _place(finding: Finding) -> float:
+    place = _ORDER.index(finding.verdict)
+    return place if finding.counted or not finding.verdict.failing else len(_ORDER) / 2 + place / 10
 
 
 def percent(share: float | None) -> str:
@@ -272,7 +277,9 @@ def closing(report: Report) -> str:
         )
         if number
     ]
-    return f"{plural(total, 'requirement')}: {', '.join(parts)}." if total else "No requirement was checked."
+    aside = [f"{n} {word}" for n, word in ((counts.waived, "waived"), (counts.known, "known from the baseline")) if n]
+    left = f" Of those that fail, {listing(aside)}: not counted." if aside else ""
+    return f"{plural(total, 'requirement')}: {', '.join(parts)}.{left}" if total else "No requirement was checked."
 
 
 def opened_paths(finding: Finding, *, every: bool) -> list[MatrixCell]:
@@ -301,7 +308,8 @@ def plan_sentence(report: Report) -> str:
     plan = report.plan
     if plan is None or not plan.changes:
         return ""
-    failing = report.counts.fail + report.counts.depends
+    own = f"{report.profile.name}/"
+    failing = sum(1 for f in report.findings if f.verdict.failing and f.id.startswith(own))
     rules = plural(len(plan.changes), "change")
     what = "it passes" if failing == 1 else f"all {failing} pass"
     if not plan.proven:
@@ -311,12 +319,19 @@ def plan_sentence(report: Report) -> str:
     return f"With {rules} {what} (proven; {side}):"
 
 
+def fix_command(report: Report, arguments: str) -> str:
+    """The command that prints the plan for a tool."""
+    given = f" {arguments}" if arguments else ""
+    return f"clusterproof fix{given} --profile {report.profile.name} --as aws-cli"
+
+
 def consequence(report: Report) -> str:
     """What the exit status means here."""
     level = report.fail_on.value
+    new = "new " if report.baseline else ""
     return {
-        0: f"Exit status 0: nothing at {level} or above fails.",
-        1: f"Exit status 1: something at {level} or above fails.",
+        0: f"Exit status 0: nothing {new}at {level} or above fails.",
+        1: f"Exit status 1: something {new}at {level} or above fails.",
         3: f"Exit status 3: nothing fails, but something at {level} or above could not be decided.",
     }.get(report.exit_status, f"Exit status {report.exit_status}.")
 
@@ -334,9 +349,10 @@ def head(report: Report) -> tuple[str, str]:
     ]
     document = profile.document
     source = f"{document.title} {document.version}".strip()
+    own = sum(1 for finding in report.findings if finding.id.startswith(f"{profile.name}/")) or len(report.findings)
     return (
         f"{cluster.name or 'cluster (name not in the input)'}  {phrases(fact for fact in facts if fact)}",
-        f"profile {profile.name}  {phrases((source, plural(len(report.findings), 'requirement')))}",
+        f"profile {profile.name}  {phrases((source, plural(own, 'requirement')))}",
     )
 
 
@@ -344,6 +360,15 @@ def parameters(report: Report) -> str:
     """The profile's parameters with their values and where these came from; empty when there are none."""
     found = report.profile.parameters
     return phrases(f"{p.name} = {p.value} ({p.origin})" for p in found)
+
+
+def overlays(report: Report) -> str:
+    """What was judged as if it were applied: ``as if 14 objects of rendered.yaml were applied``; empty when nothing."""
+    found = report.cluster.overlays
+    if not found:
+        return ""
+    one = len(found) == 1 and found[0].startswith("1 ")
+    return f"as if {listing(found)} {'was' if one else 'were'} applied"
 
 
 def moment(stamp: str) -> str:

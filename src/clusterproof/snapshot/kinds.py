@@ -135,6 +135,9 @@ ENI_CONFIGS = _k8s("eniconfigs", k8s.ENIConfig, "ENIConfig", "crd.k8s.amazonaws.
 SECURITY_GROUP_POLICIES = _k8s(
     "securitygrouppolicies", k8s.SecurityGroupPolicy, "SecurityGroupPolicy", "vpcresources.k8s.aws"
 )
+NODE_POOLS = _k8s("nodepools", k8s.NodePool, "NodePool", "karpenter.sh", namespaced=False)
+EC2_NODE_CLASSES = _k8s("ec2nodeclasses", k8s.NodeClassObject, "EC2NodeClass", "karpenter.k8s.aws", namespaced=False)
+NODE_CLASSES = _k8s("nodeclasses", k8s.NodeClassObject, "NodeClass", "eks.amazonaws.com", namespaced=False)
 
 
 def _policy(name: str, wire: str, group: str, *, namespaced: bool = False) -> Kind[k8s.OtherPolicy]:
@@ -190,6 +193,24 @@ NODEGROUP_NAMES = _aws(
     "eks",
     "list-nodegroups --cluster-name CLUSTER",
     "eks:ListNodegroups",
+    lambda o: o.name,
+)
+FARGATE_PROFILES = _aws(
+    "fargate-profiles",
+    aws.FargateProfile,
+    "fargateProfile",
+    "eks",
+    "describe-fargate-profile --cluster-name CLUSTER --fargate-profile-name NAME",
+    "eks:DescribeFargateProfile",
+    lambda o: o.fargate_profile_name,
+)
+FARGATE_PROFILE_NAMES = _aws(
+    "fargate-profile-names",
+    aws.FargateProfileName,
+    "fargateProfileNames",
+    "eks",
+    "list-fargate-profiles --cluster-name CLUSTER",
+    "eks:ListFargateProfiles",
     lambda o: o.name,
 )
 AUTO_SCALING_GROUPS = _aws(

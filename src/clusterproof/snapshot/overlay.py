@@ -171,7 +171,7 @@ def _edited(kind: Kind[Any], table: Table[Any] | None, edits: list[Edit]) -> Tab
                 change(acl, lambda raw, e=entry: raw.setdefault("Entries", []).append(e))  # type: ignore[misc]
     kept = [line for line in lines if line is not None]
     # One object put into a kind that was never read says nothing of the others.
-    coverage = table.coverage if table else (Coverage(missing=not_collected(kind)),)
+    coverage = table.coverage if table is not None else (Coverage(missing=not_collected(kind)),)
     return Table(kind, MemoryLines(kept), coverage, unknown_fields)
 
 

@@ -173,6 +173,7 @@ class Meta(msgspec.Struct, frozen=True):
         kubernetes_version: the control plane's version as EKS or the API server writes it; empty when not known.
         sources: what it was made from, in the user's own words (file names).
         notes: what was left aside while reading and why, one plain sentence each.
+        overlays: what was put on top of what was read, one clause each (``14 objects of rendered.yaml``); never in a file.
     """
 
     time: str = ""
@@ -183,6 +184,7 @@ class Meta(msgspec.Struct, frozen=True):
     kubernetes_version: str = ""
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    overlays: tuple[str, ...] = ()
 
 
 class Snapshot:

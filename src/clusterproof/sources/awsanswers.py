@@ -26,8 +26,11 @@ _AWS_IDS: dict[str, Kind[Any]] = {
     "LaunchTemplateData": kinds.LAUNCH_TEMPLATE_VERSIONS,
     "AutoScalingGroupName": kinds.AUTO_SCALING_GROUPS,
     "nodegroupName": kinds.NODEGROUPS,
+    "fargateProfileName": kinds.FARGATE_PROFILES,
 }
 """A bare list (``--query``) by a member that only one kind has; longest-lived kinds only."""
+_ONE_EACH = (kinds.NODEGROUPS, kinds.FARGATE_PROFILES)
+"""Kinds whose command prints one object: it says nothing of the others."""
 
 
 def answer(top: dict[str, Any], document: Document, file: File, found: Found) -> None:
@@ -65,13 +68,13 @@ def answer(top: dict[str, Any], document: Document, file: File, found: Found) ->
 def _member(
     kind: Kind[Any], member: str, value: Any, coverage: Coverage, where: str, file: File, found: Found, top: Any
 ) -> Batch | None:
-    if kind in (kinds.CLUSTERS, kinds.NODEGROUPS):
+    if kind is kinds.CLUSTERS or kind in _ONE_EACH:
         if not isinstance(plain(value, where, member), dict):
             found_type = "expected an object, as aws eks describe prints it; make the file again"
             raise InputError(f"{member}: {found_type}", where=where)
         return Batch(kind, [value], where, member, coverage if kind is kinds.CLUSTERS else None)
     listed = items(value, where, member) if is_set(value) else []
-    if kind is kinds.NODEGROUP_NAMES:
+    if kind in (kinds.NODEGROUP_NAMES, kinds.FARGATE_PROFILE_NAMES):
         names = [plain(item, where, f"{member}[{n}]") for n, item in enumerate(listed)]
         return Batch(kind, [{"name": name} for name in names], where, member, coverage)
     if kind is kinds.INSTANCES:
@@ -125,5 +128,5 @@ def bare_list(top: list[Any], first: dict[str, Any], where: str) -> Batch | None
     """A list without a wrapper (``--query``), known by a member that only one kind has; None when none is."""
     for member, kind in _AWS_IDS.items():
         if member in first:
-            return Batch(kind, top, where, "", None if kind is kinds.NODEGROUPS else WHOLE)
+            return Batch(kind, top, where, "", None if kind in _ONE_EACH else WHOLE)
     return None

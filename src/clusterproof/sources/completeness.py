@@ -12,7 +12,15 @@ from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
 from clusterproof.sources.gather import Gathered, added_up
 
-_CUSTOM = (kinds.ENI_CONFIGS, kinds.SECURITY_GROUP_POLICIES, *kinds.OTHER_POLICIES)
+CUSTOM: tuple[Kind[Any], ...] = (
+    kinds.ENI_CONFIGS,
+    kinds.SECURITY_GROUP_POLICIES,
+    kinds.NODE_POOLS,
+    kinds.EC2_NODE_CLASSES,
+    kinds.NODE_CLASSES,
+    *kinds.OTHER_POLICIES,
+)
+"""Kinds that a CustomResourceDefinition brings: where none defines them, there are no objects."""
 _EVERYWHERE_KINDS = (kinds.SERVICES, kinds.ENDPOINTS, kinds.ENDPOINT_SLICES, kinds.SERVICE_ACCOUNTS, kinds.CONFIG_MAPS)
 """Every cluster has some of these in more than one namespace."""
 _TAG_GROUP, _TAG_CLUSTER = "eks:nodegroup-name", "eks:cluster-name"
@@ -41,6 +49,7 @@ def settle(
             _promote(gathered, list(namespaces.lines))
     _absent_custom_resources(tables, elsewhere)
     _nodegroups(tables, cluster, elsewhere)
+    _fargate_profiles(tables, cluster, elsewhere)
     _prefix_lists(tables)
     for kind in asked:
         if kind.name in elsewhere:
@@ -70,7 +79,7 @@ def _absent_custom_resources(tables: dict[str, Gathered], elsewhere: set[str]) -
     definitions = tables.get(kinds.CRDS.name)
     if definitions is None or not _complete(definitions):
         return
-    for kind in _CUSTOM:
+    for kind in CUSTOM:
         if (
             f"{kind.resource}.{kind.group}" not in definitions.lines
             and kind.name not in tables
@@ -84,31 +93,52 @@ def _nodegroups(tables: dict[str, Gathered], cluster: str, elsewhere: set[str]) 
     """describe-nodegroup prints one: the whole is known when a list names the same set."""
     names = tables.get(kinds.NODEGROUP_NAMES.name)
     scaling = tables.get(kinds.AUTO_SCALING_GROUPS.name)
-    groups = tables.get(kinds.NODEGROUPS.name)
     if (names is None or not _complete(names)) and cluster and scaling and _complete(scaling):
         names = _names_from_tags(tables, scaling, cluster)
-    if kinds.NODEGROUPS.name in elsewhere:
+    _described(tables, kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, names, ("node group", cluster), elsewhere)
+
+
+def _fargate_profiles(tables: dict[str, Gathered], cluster: str, elsewhere: set[str]) -> None:
+    """describe-fargate-profile prints one: the whole is known when list-fargate-profiles names the same set."""
+    names = tables.get(kinds.FARGATE_PROFILE_NAMES.name)
+    _described(
+        tables, kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, names, ("Fargate profile", cluster), elsewhere
+    )
+
+
+def _described(
+    tables: dict[str, Gathered],
+    one: Kind[Any],
+    listing: Kind[Any],
+    names: Gathered | None,
+    words: tuple[str, str],
+    elsewhere: set[str],
+) -> None:
+    """The coverage of a kind that is described one by one, from the list of names; ``words``: noun and cluster."""
+    noun, cluster = words
+    groups = tables.get(one.name)
+    if one.name in elsewhere:
         return
     if names is None or not _complete(names):
-        if groups is not None and groups.seen:
+        if groups is not None and groups.seen and not groups.failures:
             what = Unknown(
                 Cause.INCOMPLETE,
-                f"{len(groups.lines)} node groups were described and no list names them all",
-                f"run: {kinds.NODEGROUP_NAMES.command} > nodegroups.json",
+                f"{len(groups.lines)} {noun}s were described and no list names them all",
+                f"run: {listing.command} > {'nodegroups' if listing is kinds.NODEGROUP_NAMES else listing.name}.json",
             )
             groups.coverage = [Coverage(EVERYWHERE, what)]
         return
     if groups is None:
-        groups = tables[kinds.NODEGROUPS.name] = Gathered(kinds.NODEGROUPS)
+        groups = tables[one.name] = Gathered(one)
     lacking = sorted(names.lines.keys() - groups.lines.keys())
     if lacking and groups.failures:
         return
     if lacking:
-        command = kinds.NODEGROUPS.command.replace("CLUSTER", cluster or "CLUSTER").replace("NAME", lacking[0])
+        command = one.command.replace("CLUSTER", cluster or "CLUSTER").replace("NAME", lacking[0])
         what = Unknown(
             Cause.INCOMPLETE,
-            f"node group{'s' if len(lacking) > 1 else ''} {_some(lacking)} listed but not described",
-            f"run: {command} > nodegroup-{lacking[0]}.json",
+            f"{noun}{'s' if len(lacking) > 1 else ''} {_some(lacking)} listed but not described",
+            f"run: {command} > {noun.lower().replace(' ', '')}-{lacking[0]}.json",
         )
         groups.coverage = [Coverage(EVERYWHERE, what)]
     else:
@@ -141,6 +171,8 @@ def _prefix_lists(tables: dict[str, Gathered]) -> None:
     if entries is None:
         entries = tables[kinds.PREFIX_LIST_ENTRIES.name] = Gathered(kinds.PREFIX_LIST_ENTRIES)
     lacking = sorted(lists.lines.keys() - entries.lines.keys())
+    if lacking and entries.failures:
+        return
     missing = None
     if lacking:
         command = kinds.PREFIX_LIST_ENTRIES.command.replace("ID", lacking[0])

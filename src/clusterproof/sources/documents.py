@@ -29,14 +29,16 @@ class Document:
         where: the file's name as the user gave it; for the second and later documents with their number.
         text: the JSON text; None for YAML.
         value: the YAML value; None for JSON.
+        line: the line of the file on which it begins, from 1.
     """
 
-    __slots__ = ("text", "value", "where")
+    __slots__ = ("line", "text", "value", "where")
 
-    def __init__(self, where: str, *, text: bytes | memoryview | None = None, value: Any = None) -> None:
+    def __init__(self, where: str, *, text: bytes | memoryview | None = None, value: Any = None, line: int = 1) -> None:
         self.where = where
         self.text = text
         self.value = value
+        self.line = line
 
     def top(self) -> Any:
         """The document one level deep: members or items are ``msgspec.Raw`` for JSON, plain values for YAML."""

@@ -58,7 +58,8 @@ class Gathered:
     def _add(self, item: Any, batch: Batch, number: int) -> None:
         at = f"{batch.path}[{number}]" if batch.path and len(batch.items) > 1 else batch.path
         raw, text = _plain(item, batch, at)
-        if self.kind is kinds.HELM_RELEASES and raw.get("kind") == "Secret":
+        # Items of a typed SecretList carry no kind of their own.
+        if self.kind is kinds.HELM_RELEASES and (raw.get("kind") or batch.wire) == "Secret":
             self._add_release(raw, batch)
             return
         fields = _prepared(raw, text, batch)

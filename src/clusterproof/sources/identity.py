@@ -22,16 +22,14 @@ _CLUSTER_LABELS = ("alpha.eksctl.io/cluster-name", "eks.amazonaws.com/cluster-na
 
 
 def select(tables: Mapping[str, Gathered], cluster: str) -> None:
-    """With ``--cluster NAME``: forget the EKS clusters and node groups of other names.
+    """With ``--cluster NAME``: forget the EKS clusters, node groups and Fargate profiles of other names.
 
     Raises:
         InputError: no describe-cluster output is of that name.
     """
     if not cluster:
         return
-    clusters, groups, names = (
-        tables.get(kind.name) for kind in (kinds.CLUSTERS, kinds.NODEGROUPS, kinds.NODEGROUP_NAMES)
-    )
+    clusters = tables.get(kinds.CLUSTERS.name)
     if clusters and clusters.lines and cluster not in clusters.lines:
         there = ", ".join(sorted(clusters.lines))
         raise InputError(
@@ -40,6 +38,15 @@ def select(tables: Mapping[str, Gathered], cluster: str) -> None:
     if clusters:
         for key in [key for key in clusters.lines if key != cluster]:
             clusters.drop(key)
+    for one, listing in (
+        (kinds.NODEGROUPS, kinds.NODEGROUP_NAMES),
+        (kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES),
+    ):
+        _drop_foreign(tables.get(one.name), tables.get(listing.name), cluster)
+
+
+def _drop_foreign(groups: Gathered | None, names: Gathered | None, cluster: str) -> None:
+    """Forgets what other clusters have, and its names."""
     if groups is None:
         return
     kept = {key for key, group in groups.typed.items() if group.cluster_name in ("", cluster)}
@@ -68,6 +75,10 @@ def meta(tables: Mapping[str, Gathered], cluster: str) -> Meta:
         if group.cluster_name:
             names.setdefault(group.cluster_name, where)
         _from_arn(group.nodegroup_arn, where, regions, accounts)
+    for profile, where in _each(tables, kinds.FARGATE_PROFILES):
+        if profile.cluster_name:
+            names.setdefault(profile.cluster_name, where)
+        _from_arn(profile.fargate_profile_arn, where, regions, accounts)
     for node, where in _each(tables, kinds.NODES):
         for label in _CLUSTER_LABELS:
             if label in node.metadata.labels:

@@ -31,10 +31,15 @@ _COSTS = {
     "customresourcedefinitions": "a kind without objects cannot be told from one that was not read",
     "eniconfigs": "with custom networking, the subnets and groups of pod interfaces are unknown",
     "securitygrouppolicies": "whether a pod has an interface of its own is unknown",
+    "nodepools": "what Karpenter or EKS Auto Mode would make next is unknown",
+    "ec2nodeclasses": "subnets and security groups of Karpenter's next nodes are unknown",
+    "nodeclasses": "interfaces of pods and nodes in EKS Auto Mode, and its policies, are unknown",
     "helmreleases": "installed versions are unknown: a profile's newest rules are applied, and said so",
     "clusters": "the cluster security group, address family and service range are unknown",
     "nodegroups": "nodes of the future, and groups at zero, are unknown",
     "nodegroup-names": "whether all node groups were described is unknown",
+    "fargate-profiles": "which pods run on Fargate, and in which subnets, is unknown",
+    "fargate-profile-names": "whether Fargate takes any pods is unknown",
     "auto-scaling-groups": "self-managed groups, and subnets of new nodes, are unknown",
     "launch-template-versions": "the security groups of new nodes are unknown where a template sets them",
     "instances": "the interfaces of running nodes are unknown",
@@ -54,7 +59,7 @@ _COSTS = {
         "whether such policies exist, which are not modelled, is unknown (only where its CRD is installed)",
     ),
 }
-_LOOPED = {kinds.NODEGROUPS.name, kinds.PREFIX_LIST_ENTRIES.name}
+_LOOPED = {kinds.NODEGROUPS.name, kinds.FARGATE_PROFILES.name, kinds.PREFIX_LIST_ENTRIES.name}
 _QUIET = " 2>&1"
 
 
@@ -65,6 +70,10 @@ def script() -> str:
     nodegroup = _shell(kinds.NODEGROUPS).replace("NAME", '"$name"')
     entries = _shell(kinds.PREFIX_LIST_ENTRIES).replace("ID", '"$id"')
     names = _shell(kinds.NODEGROUP_NAMES).replace("--output json", "--output text --query 'nodegroups[]'")
+    profile = _shell(kinds.FARGATE_PROFILES).replace("NAME", '"$name"')
+    profiles = _shell(kinds.FARGATE_PROFILE_NAMES).replace(
+        "--output json", "--output text --query 'fargateProfileNames[]'"
+    )
     ids = _shell(kinds.MANAGED_PREFIX_LISTS).replace(
         "--output json", "--output text --query 'PrefixLists[].PrefixListId'"
     )
@@ -72,6 +81,9 @@ def script() -> str:
         "",
         f"for name in $({names}); do",
         f'  {nodegroup} > "nodegroup-$name.json"{_QUIET}',
+        "done",
+        f"for name in $({profiles}); do",
+        f'  {profile} > "fargateprofile-$name.json"{_QUIET}',
         "done",
         f"for id in $({ids}); do",
         f'  {entries} > "$id.json"{_QUIET}',

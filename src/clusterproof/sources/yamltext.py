@@ -41,20 +41,26 @@ def yaml_documents(data: bytes, where: str) -> Iterator[Document]:
     import yaml  # YAML is rare: only its readers pay for the import
 
     number = 0
-    builder = _Builder(where)
+    name, line = where, 1
+    builder = _Builder(name)
     try:
         for event in yaml.parse(data, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.DocumentStartEvent):
+                mark = event.start_mark
+                line = (mark.line if mark else 0) + (2 if event.explicit else 1)  # a --- stands on a line of its own
             if isinstance(event, yaml.DocumentEndEvent):
                 number += 1
-                value, builder = builder.root, _Builder(where)
+                value, here = builder.root, name
+                name = f"{where} (document {number + 1})"
+                builder = _Builder(name)
                 if value is not None:
-                    yield Document(where if number == 1 else f"{where} (document {number})", value=value)
+                    yield Document(here, value=value, line=line)
             else:
                 builder.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-        raise InputError(f"{at}not YAML ({error.problem or error.context}); make the file again", where=where) from None
+        raise InputError(f"{at}not YAML ({error.problem or error.context}); make the file again", where=name) from None
     except (yaml.YAMLError, UnicodeDecodeError):
         raise InputError("holds bytes that are not UTF-8 text; make the file again", where=where) from None
 

@@ -63,6 +63,9 @@ def forced_together(found: Iterable[Pair]) -> bool:
 
 
 def _pair(world: World, rules: _Rules, one: Place, other: Place) -> Pair | None:
+    if one.node_class.fargate or other.node_class.fargate:
+        # One pod per node, and "affinity/anti-affinity rules do not apply" (EKS User Guide, Fargate profiles).
+        return Pair(one, other, apart=True, together=False)
     same_class = one.node_class.id == other.node_class.id
     apart = not same_class or _several(world.groups.get(one.node_class.group), one.node_class)
     together = same_class

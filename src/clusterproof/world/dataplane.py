@@ -1,7 +1,8 @@
 """Which network the pods are on: found by the DaemonSets that run it.
 
-What is not modelled is said, never assumed: an overlay, Auto Mode's own
-networking or an ambient mesh makes reach unknown.
+What is not modelled is said, never assumed: an overlay or an ambient mesh makes
+reach unknown. EKS Auto Mode has no DaemonSet: the cluster's description, its nodes
+or its node classes tell (:mod:`clusterproof.world.automode`).
 Sources: VPC CNI README (environment variables and defaults), EKS user guide
 "Network policies for pods", "Security groups for pods", "Custom networking".
 """
@@ -16,6 +17,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Container
 from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world import automode
 from clusterproof.world.model import DataPlane, Workload
 
 _POLICY_ENGINES = {"calico-node": "Calico", "cilium": "Cilium"}
@@ -44,7 +46,14 @@ def data_plane(snapshot: Snapshot, workloads: Iterable[Workload]) -> DataPlane:
     others = [daemons[name] for name in _POLICY_ENGINES if name in daemons]
     missing = snapshot.missing(kinds.DAEMON_SETS)
     if cni is None:
-        return _without_vpc_cni(snapshot, others, missing)
+        return _without_vpc_cni(snapshot, others, missing, mesh="ztunnel" in daemons)
+    plane = _with_cni(snapshot, cni, daemons, others, missing)
+    return _beside_auto_mode(snapshot, plane) if automode.in_use(snapshot) else plane
+
+
+def _with_cni(
+    snapshot: Snapshot, cni: Workload, daemons: dict[str, Workload], others: list[Workload], missing: Unknown | None
+) -> DataPlane:
     plane = _vpc_cni(cni)
     if "ztunnel" in daemons:
         return _with(plane, modelled=_unmodelled("an ambient mesh (DaemonSet ztunnel) redirects pod traffic"))
@@ -78,10 +87,44 @@ def _unmodelled(detail: str) -> Unknown:
     return Unknown(Cause.NOT_MODELLED, detail)
 
 
-def _without_vpc_cni(snapshot: Snapshot, others: list[Workload], missing: Unknown | None) -> DataPlane:
-    clusters = snapshot.objects(kinds.CLUSTERS)
-    if any(cluster.compute_config.enabled for cluster in clusters):
-        return DataPlane("EKS Auto Mode", _unmodelled("EKS Auto Mode's own networking is not modelled yet"))
+def _beside_auto_mode(snapshot: Snapshot, plane: DataPlane) -> DataPlane:
+    """The VPC CNI on some nodes, EKS Auto Mode on others; whose address SNAT keeps stands on each interface.
+
+    NetworkPolicies are enforced on both or on neither, else which nodes enforce them is not told apart.
+    """
+    enforced, refs = automode.policies(snapshot)
+    both = _with(plane, modelled=plane.modelled or automode.unmodelled(snapshot), refs=(*plane.refs, *refs))
+    if plane.policies is enforced and plane.policy_engine in ("", "VPC CNI"):
+        return both
+    unknown = next((item for item in (plane.policies, enforced) if isinstance(item, Unknown)), None)
+    return _with(
+        both,
+        policies=unknown
+        or _unmodelled("nodes of EKS Auto Mode and the other nodes enforce network policies differently"),
+        policy_engine=plane.policy_engine or "VPC CNI",
+    )
+
+
+def _auto_mode(snapshot: Snapshot, missing: Unknown | None) -> DataPlane:
+    enforced, refs = automode.policies(snapshot)
+    unmodelled = automode.unmodelled(snapshot)
+    return DataPlane(
+        "EKS Auto Mode",
+        # aws-node, a mesh or another engine might be in the DaemonSets that were not read.
+        unmodelled or missing,
+        policies=enforced,
+        policy_engine="" if enforced is False else "VPC CNI",
+        subnet_discovery=False,
+        refs=refs,
+    )
+
+
+def _without_vpc_cni(snapshot: Snapshot, others: list[Workload], missing: Unknown | None, *, mesh: bool) -> DataPlane:
+    if automode.in_use(snapshot) and not others:
+        if mesh:
+            what = "an ambient mesh (DaemonSet ztunnel) redirects pod traffic"
+            return DataPlane("EKS Auto Mode", _unmodelled(what))
+        return _auto_mode(snapshot, missing)
     if others:
         name = _POLICY_ENGINES[others[0].name]
         return DataPlane(name, _unmodelled(f"{name} without the VPC CNI (an overlay or its own IPAM) is not modelled"))

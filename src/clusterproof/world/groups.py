@@ -1,10 +1,11 @@
 """Node groups: what makes the nodes, and which nodes each has made.
 
-Three kinds today: EKS managed node groups, self-managed Auto Scaling groups,
-and plain nodes that are told apart by a label only.
+EKS managed node groups, self-managed Auto Scaling groups, NodePools of Karpenter and
+of EKS Auto Mode, Fargate profiles, and plain nodes that are told apart by a label only.
 Sources: EKS user guide "Managed node groups", "Customize managed nodes with
 launch templates"; Cluster Autoscaler README (AWS), tags
-``k8s.io/cluster-autoscaler/node-template/``.
+``k8s.io/cluster-autoscaler/node-template/``; Karpenter, "NodePools"; EKS user guide "Define which
+Pods use AWS Fargate when launched".
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.kubernetes import Node
 from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world.instancetypes import always_nvidia, example_types, named_types
 from clusterproof.world.model import GroupKind, NodeGroup, Workload
+from clusterproof.world.pools import AUTO_MODE_GROUP, KINDS, NODEPOOL, Requirements, makes_none, provider
 
 EKS_NODEGROUP = "eks.amazonaws.com/nodegroup"
 _GROUP_LABELS = (
@@ -33,6 +36,10 @@ _GROUP_LABELS = (
     "node.kubernetes.io/instance-type",
 )
 _MAKERS = ("karpenter.sh/nodepool", "eks.amazonaws.com/nodepool")
+_COMPUTE_TYPE = "eks.amazonaws.com/compute-type"
+_FARGATE_PROFILE = "eks.amazonaws.com/fargate-profile"
+MANY = 1000
+"""The most nodes of what has no limit of its own in nodes: more than one is all that matters."""
 _PROVIDER_ID = re.compile(r"aws:///(?P<zone>[^/]+)/(?P<instance>i-[0-9a-f]+)")
 
 
@@ -89,6 +96,9 @@ def node_groups(snapshot: Snapshot) -> tuple[NodeGroup, ...]:
         else:
             rest.append(node)
     groups = _managed(snapshot, by_label)
+    pools, rest = _pools(snapshot, rest)
+    profiles, rest = _fargate(snapshot, rest)
+    groups += pools + profiles
     managed_asgs = {
         asg.name for nodegroup in snapshot.objects(kinds.NODEGROUPS) for asg in nodegroup.resources.auto_scaling_groups
     }
@@ -208,7 +218,7 @@ def _plain(snapshot: Snapshot, nodes: list[Node]) -> list[NodeGroup]:
         size = None
         if label in _MAKERS:
             size = (0, len(names), max(1, len(names)))
-            template = Unknown(Cause.NOT_MODELLED, f"nodes that {label}={value} would make next are not modelled yet")
+            template = _lost_pool(snapshot, label, value)
         elif any(instance_id(node) for node in members) and missing is not None:
             # EC2 nodes are usually made by an Auto Scaling group; whether they are was not read.
             size = (0, len(names), max(1, len(names)))
@@ -216,6 +226,91 @@ def _plain(snapshot: Snapshot, nodes: list[Node]) -> list[NodeGroup]:
         refs = (Ref("nodes", names[0], "metadata.labels", f"{label}={value}" if label else ""),)
         result.append(NodeGroup(value, GroupKind.PLAIN, names, size=size, template=template, refs=refs))
     return result
+
+
+def _lost_pool(snapshot: Snapshot, label: str, value: str) -> Unknown:
+    """Why the next nodes of a pool that was not read are not known."""
+    if snapshot.missing(kinds.NODE_POOLS) is None:
+        what = f"nodes have label {label}={value}, and no NodePool {value} exists: what replaces them is not modelled"
+        return Unknown(Cause.NOT_MODELLED, what)
+    what = f"what NodePool {value} would make next is not known ({label}={value})"
+    return unread(snapshot, kinds.NODE_POOLS, what, f"run: {kinds.NODE_POOLS.command} > {kinds.NODE_POOLS.name}.json")
+
+
+def _pools(snapshot: Snapshot, nodes: list[Node]) -> tuple[list[NodeGroup], list[Node]]:
+    """NodePools, with the nodes that carry their names."""
+    pools = {pool.metadata.name: pool for pool in snapshot.objects(kinds.NODE_POOLS)}
+    mine: defaultdict[str, list[str]] = defaultdict(list)
+    rest: list[Node] = []
+    for node in nodes:
+        name = node.metadata.labels.get(NODEPOOL, "")
+        if name in pools:
+            mine[name].append(node.metadata.name)
+        else:
+            rest.append(node)
+    result: list[NodeGroup] = []
+    for name, pool in sorted(pools.items()):
+        members = tuple(sorted(mine.get(name, ())))
+        group = provider(pool)
+        requirements = Requirements(pool)
+        types = named_types(snapshot, requirements, group)
+        examples = example_types(snapshot, requirements, group) if types is None else types
+        gpus = always_nvidia(examples, requirements, group)
+        result.append(
+            NodeGroup(
+                name,
+                KINDS.get(group, GroupKind.KARPENTER),
+                members,
+                size=(0, len(members), 0 if makes_none(pool) else max(MANY, len(members))),
+                instance_types=examples,
+                refs=(Ref(kinds.NODE_POOLS.name, name),),
+                owner="EKS" if group == AUTO_MODE_GROUP and name in ("general-purpose", "system") else "",
+                offers={"nvidia.com/gpu": gpus} if gpus else {},
+            )
+        )
+    return result, rest
+
+
+def _fargate(snapshot: Snapshot, nodes: list[Node]) -> tuple[list[NodeGroup], list[Node]]:
+    """Fargate profiles, with the nodes of the pods that they took; a node's pod names the profile."""
+    profiles = {item.fargate_profile_name: item for item in snapshot.objects(kinds.FARGATE_PROFILES)}
+    names = set(profiles) | {item.name for item in snapshot.objects(kinds.FARGATE_PROFILE_NAMES)}
+    own = [node for node in nodes if node.metadata.labels.get(_COMPUTE_TYPE) == "fargate"]
+    rest = [node for node in nodes if node.metadata.labels.get(_COMPUTE_TYPE) != "fargate"]
+    pod_of = {}
+    if own:
+        for pod in snapshot.objects(kinds.PODS):
+            if _FARGATE_PROFILE in pod.metadata.labels and pod.spec.node_name:
+                pod_of[pod.spec.node_name] = pod.metadata.labels[_FARGATE_PROFILE]
+    mine: defaultdict[str, list[str]] = defaultdict(list)
+    for node in own:
+        mine[pod_of.get(node.metadata.name, "fargate")].append(node.metadata.name)
+    result: list[NodeGroup] = []
+    for name in sorted(names | set(mine)):
+        members = tuple(sorted(mine.get(name, ())))
+        template: Unknown | None = None
+        profile = profiles.get(name)
+        if profile is None:
+            command = kinds.FARGATE_PROFILES.command.replace("NAME", name)
+            what = f"which pods Fargate profile {name} takes was not read"
+            remedy = f"run: {command} > fargateprofile-{name}.json"
+            if name in mine and name not in names and snapshot.missing(kinds.FARGATE_PROFILE_NAMES) is None:
+                what = f"the profile of Fargate nodes ({members[0]}) is not known"
+                remedy = f"run: {kinds.PODS.command} > pods.json"
+            template = unread(snapshot, kinds.FARGATE_PROFILES, what, remedy)
+        gone = profile is not None and profile.status in ("DELETING", "CREATE_FAILED")
+        result.append(
+            NodeGroup(
+                name,
+                GroupKind.FARGATE,
+                members,
+                size=(0, len(members), 0 if gone else max(MANY, len(members))),
+                template=template,
+                refs=(Ref(kinds.FARGATE_PROFILES.name, name),),
+                owner=owner_of(profile.tags) if profile is not None else "",
+            )
+        )
+    return result, rest
 
 
 def _unique(groups: list[NodeGroup]) -> tuple[NodeGroup, ...]:
@@ -255,14 +350,40 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
     if missing is not None and _on_eks(snapshot):
         what = "whether EKS Auto Mode may make nodes of its own: the cluster's description was not read"
         result.append(Unknown(missing.cause, what, missing.remedy))
-    if any(cluster.compute_config.enabled for cluster in snapshot.objects(kinds.CLUSTERS)):
-        what = "EKS Auto Mode may make nodes of its own; its node pools are not modelled"
-        result.append(Unknown(Cause.NOT_MODELLED, what))
-    for workload in workloads:
-        if workload.labels.get("app.kubernetes.io/name") == "karpenter":
-            what = f"Karpenter ({workload.id}) may make nodes of its own; its node pools are not modelled"
-            result.append(Unknown(Cause.NOT_MODELLED, what))
+    result += _unread_pools(snapshot, workloads)
+    profiles = snapshot.missing(kinds.FARGATE_PROFILE_NAMES)
+    if profiles is not None and (snapshot.objects(kinds.CLUSTERS) or _on_eks(snapshot)):
+        what = "Fargate may take pods: the names of the cluster's Fargate profiles were not read"
+        remedy = f"run: {kinds.FARGATE_PROFILE_NAMES.command} > {kinds.FARGATE_PROFILE_NAMES.name}.json"
+        result.append(unread(snapshot, kinds.FARGATE_PROFILE_NAMES, what, remedy))
     return tuple(result)
+
+
+def _unread_pools(snapshot: Snapshot, workloads: Iterable[Workload]) -> list[Unknown]:
+    """Whether Karpenter or EKS Auto Mode may make nodes by NodePools that were not read, or by older means."""
+    karpenter = [item for item in workloads if item.labels.get("app.kubernetes.io/name") == "karpenter"]
+    missing = snapshot.missing(kinds.NODE_POOLS)
+    remedy = f"run: {kinds.NODE_POOLS.command} > {kinds.NODE_POOLS.name}.json"
+    result: list[Unknown] = []
+    crds = {obj.metadata.name for obj in snapshot.objects(kinds.CRDS)}
+    makers: list[str] = []
+    if any(cluster.compute_config.enabled for cluster in snapshot.objects(kinds.CLUSTERS)):
+        makers.append("EKS Auto Mode")
+    makers += [f"Karpenter ({workload.id})" for workload in karpenter]
+    if not makers and "nodepools.karpenter.sh" in crds:
+        makers.append("what made the definition nodepools.karpenter.sh (Karpenter or EKS Auto Mode)")
+    if missing is not None:
+        for maker in makers:
+            what = f"{maker} may make nodes of its own; its NodePools were not read"
+            result.append(unread(snapshot, kinds.NODE_POOLS, what, remedy))
+    if not karpenter:
+        return result
+    older = f"Karpenter ({karpenter[0].id}) may make nodes by Provisioners of versions before 0.32"
+    if "provisioners.karpenter.sh" in crds:
+        result.append(Unknown(Cause.NOT_MODELLED, f"{older}, which are not modelled", "migrate them to NodePools"))
+    elif not snapshot.objects(kinds.NODE_POOLS) and (unread_crds := snapshot.missing(kinds.CRDS)) is not None:
+        result.append(Unknown(unread_crds.cause, f"{older}: {unread_crds.detail}", unread_crds.remedy))
+    return result
 
 
 def _on_eks(snapshot: Snapshot) -> bool:

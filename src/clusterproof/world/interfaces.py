@@ -3,9 +3,11 @@
 Host-network pods use the node's primary interface. Others, under the VPC CNI:
 a branch interface where a SecurityGroupPolicy selects the pod, else the
 ENIConfig's subnet and groups under custom networking, else a secondary
-interface with the primary's groups.
+interface with the primary's groups. On nodes of EKS Auto Mode the NodeClass decides
+instead of the CNI's settings; a Fargate pod has its node's interface for itself.
 Sources: VPC CNI README; EKS best practices "Custom Networking" and "Security
-Groups Per Pod"; vpc-resource-controller pkg/utils/helper.go.
+Groups Per Pod"; vpc-resource-controller pkg/utils/helper.go; EKS user guide "Assign security
+groups to individual Pods" and "Assign security groups to individual Pods in EKS Auto Mode".
 """
 
 from __future__ import annotations
@@ -19,16 +21,18 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, SecurityGroupPolicy
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
-from clusterproof.world.model import Attachment, DataPlane, Interface, NodeClass, Workload
+from clusterproof.world import automode
+from clusterproof.world.model import Attachment, DataPlane, Interface, NodeClass, PodNetwork, Workload
 from clusterproof.world.selectors import matches
 
 
 class Interfaces:
     """Answers which interfaces a workload's pods may have; memoised per workload and class."""
 
-    def __init__(self, snapshot: Snapshot, plane: DataPlane) -> None:
+    def __init__(self, snapshot: Snapshot, plane: DataPlane, version: str = "") -> None:
         self._snapshot = snapshot
         self._plane = plane
+        self._version = version
         self._memo: dict[tuple[str, str], tuple[Interface, ...]] = {}
         self._policies: defaultdict[str, list[SecurityGroupPolicy]] = defaultdict(list)
         for policy in snapshot.objects(kinds.SECURITY_GROUP_POLICIES):
@@ -50,8 +54,12 @@ class Interfaces:
         host = node_class.host
         if workload.spec.host_network:
             return (host,)
+        if node_class.fargate:
+            return (self._fargate(workload, node_class),)
+        if node_class.pod_network is not None:
+            return self._auto_mode(workload, host, node_class.pod_network)
         base = self._ordinary(node_class)
-        groups = self._policy_groups(workload)
+        groups = self._policy_groups(workload) if self._plane.pod_groups else None
         if groups is None:
             return base
         attachment = Attachment.BRANCH_STRICT if self._plane.strict else Attachment.BRANCH_STANDARD
@@ -62,6 +70,38 @@ class Interfaces:
         return tuple(
             Interface(attachment, ids, item.subnet, host.security_groups, host.subnet, (*refs, *item.refs))
             for item in base
+        )
+
+    def _fargate(self, workload: Workload, node_class: NodeClass) -> Interface:
+        """The interface of the pod's own node: a policy's groups where one selects the pod; a running pod keeps its."""
+        host = node_class.host
+        if node_class.born and host.refs and host.refs[0].kind == kinds.NETWORK_INTERFACES.name:
+            return host
+        groups = self._policy_groups(workload)
+        if groups is None:
+            return host
+        ids, refs = (groups, ()) if isinstance(groups, Unknown) else groups
+        return _replace(host, security_groups=ids, node_security_groups=ids, refs=(*refs, *host.refs))
+
+    def _auto_mode(self, workload: Workload, host: Interface, network: PodNetwork) -> tuple[Interface, ...]:
+        """Subnets and groups as the NodeClass says; SecurityGroupPolicies count from Kubernetes 1.36 on."""
+        subnets = network.subnets if isinstance(network.subnets, Unknown) else network.subnets or (host.subnet,)
+        groups = network.security_groups if network.security_groups != () else host.security_groups
+        attachment = Attachment.SECONDARY if network.subnets == () else Attachment.CUSTOM
+        counts = automode.pod_groups(self._snapshot, self._version)
+        selected = self._policy_groups(workload) if counts is not False else None
+        if selected is not None:
+            what = "how a SecurityGroupPolicy applies on nodes of EKS Auto Mode is not modelled"
+            groups = next(
+                (item for item in (selected, counts) if isinstance(item, Unknown)), Unknown(Cause.NOT_MODELLED, what)
+            )
+            attachment = Attachment.BRANCH_STRICT
+        refs = (*network.refs, *host.refs)
+        return tuple(
+            Interface(
+                attachment, groups, subnet, host.security_groups, host.subnet, refs, keeps_address=network.keeps_address
+            )
+            for subnet in ((subnets,) if isinstance(subnets, Unknown) else subnets)
         )
 
     def _ordinary(self, node_class: NodeClass) -> tuple[Interface, ...]:
@@ -105,8 +145,6 @@ class Interfaces:
 
     def _policy_groups(self, workload: Workload) -> tuple[tuple[str, ...], tuple[Ref, ...]] | Unknown | None:
         """Groups from all SecurityGroupPolicies that select the pod; None when none does."""
-        if not self._plane.pod_groups:
-            return None
         missing = self._snapshot.missing(kinds.SECURITY_GROUP_POLICIES, workload.namespace)
         ids: set[str] = set()
         refs: list[Ref] = []

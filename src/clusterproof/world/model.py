@@ -20,6 +20,9 @@ class GroupKind(enum.StrEnum):
 
     EKS_MANAGED = "EKS managed node group"
     AUTO_SCALING = "Auto Scaling group"
+    KARPENTER = "Karpenter NodePool"
+    AUTO_MODE = "EKS Auto Mode NodePool"
+    FARGATE = "Fargate profile"
     PLAIN = "nodes by label"
 
 
@@ -36,6 +39,8 @@ class Attachment(enum.StrEnum):
     """Security groups for pods, enforcing mode strict: also same-node traffic crosses the VPC."""
     BRANCH_STANDARD = "branch-standard"
     """Security groups for pods, enforcing mode standard."""
+    FARGATE = "fargate"
+    """The interface of a Fargate microVM, which one pod has for itself."""
 
 
 class Interface(msgspec.Struct, frozen=True):
@@ -47,6 +52,8 @@ class Interface(msgspec.Struct, frozen=True):
         subnet: subnet id; unknown when not readable.
         node_security_groups, node_subnet: those of the node's primary interface, which source NAT uses.
         refs: where this was read, in order of the derivation.
+        keeps_address: whether packets that leave the VPC keep the pod's address, where that is not as the data
+            plane says for all (EKS Auto Mode: its NodeClass; Fargate: always); None: as the data plane says.
     """
 
     attachment: Attachment
@@ -54,6 +61,23 @@ class Interface(msgspec.Struct, frozen=True):
     subnet: str | Unknown
     node_security_groups: tuple[str, ...] | Unknown
     node_subnet: str | Unknown
+    refs: tuple[Ref, ...] = ()
+    keeps_address: bool | Unknown | None = None
+
+
+class PodNetwork(msgspec.Struct, frozen=True):
+    """Which interfaces an EKS Auto Mode node gives its pods.
+
+    Attributes:
+        subnets: ids in the node's zone; empty: the node's own subnet.
+        security_groups: ids; empty: those of the node's primary interface.
+        keeps_address: see :class:`Interface`.
+        refs: where this was read.
+    """
+
+    subnets: tuple[str, ...] | Unknown = ()
+    security_groups: tuple[str, ...] | Unknown = ()
+    keeps_address: bool | Unknown = False
     refs: tuple[Ref, ...] = ()
 
 
@@ -69,6 +93,8 @@ class NodeGroup(msgspec.Struct, frozen=True):
         security_groups: those of its nodes' primary interfaces today, sorted, for display.
         refs: the objects that define it.
         owner: who manages it ("EKS", "Terraform", "CloudFormation", "eksctl", ""), from tags.
+        instance_types: those that it may choose among; for an open choice, examples of each family.
+        offers: devices that its next nodes have even where their types are not known, with the evidence.
     """
 
     name: str
@@ -80,6 +106,7 @@ class NodeGroup(msgspec.Struct, frozen=True):
     instance_types: tuple[str, ...] = ()
     refs: tuple[Ref, ...] = ()
     owner: str = ""
+    offers: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def can_grow(self) -> bool:
@@ -103,6 +130,8 @@ class NodeClass(msgspec.Struct, frozen=True):
         host: the primary interface.
         eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off; unknown where a
             label of a node not yet born decides it and cannot be told.
+        pod_network: set for nodes of EKS Auto Mode.
+        fargate: the Fargate profile's name; such a node runs one pod and no other.
     """
 
     id: str
@@ -117,6 +146,8 @@ class NodeClass(msgspec.Struct, frozen=True):
     host: Interface
     eni_config: str | Unknown = ""
     annotations: Labels = msgspec.field(default_factory=dict)
+    pod_network: PodNetwork | None = None
+    fargate: str = ""
 
 
 class Workload(msgspec.Struct, frozen=True):
@@ -131,6 +162,7 @@ class Workload(msgspec.Struct, frozen=True):
         claims: the sets of volume claims that its pods have (a StatefulSet's pods have one each), distinct and sorted.
         installed: False when it is a profile's own template, not in the cluster.
         ref: where the template was read.
+        annotations: of the pod that the template makes.
     """
 
     kind: str
@@ -144,6 +176,7 @@ class Workload(msgspec.Struct, frozen=True):
     claims: tuple[tuple[str, ...], ...] = ()
     installed: bool = True
     ref: Ref | None = None
+    annotations: Labels = msgspec.field(default_factory=dict)
 
     @property
     def every_node(self) -> bool:

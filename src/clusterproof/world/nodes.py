@@ -5,16 +5,34 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import Instance, NetworkInterface
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
-from clusterproof.snapshot.kubernetes import Labels, Node, Quantity
+from clusterproof.snapshot.kinds import Kind
+from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
 from clusterproof.snapshot.snapshot import Snapshot, Table
+from clusterproof.world import fargate
+from clusterproof.world.automode import Networks
 from clusterproof.world.groups import instance_id
-from clusterproof.world.model import Attachment, DataPlane, Interface, NodeClass, NodeGroup
+from clusterproof.world.karpenter import pool_templates
+from clusterproof.world.model import (
+    Attachment,
+    DataPlane,
+    GroupKind,
+    Interface,
+    NodeClass,
+    NodeGroup,
+)
 from clusterproof.world.readable import ZONE, Readable
 from clusterproof.world.templates import Template, structural_taints, templates
+
+_TEMPLATES = {
+    GroupKind.KARPENTER: pool_templates,
+    GroupKind.AUTO_MODE: pool_templates,
+    GroupKind.FARGATE: fargate.profile_templates,
+}
 
 
 def node_classes(
@@ -23,14 +41,15 @@ def node_classes(
     """All classes of all groups, sorted by id; and by group why its next nodes are not known."""
     nodes = {node.metadata.name: node for node in snapshot.objects(kinds.NODES)}
     hosts = _Hosts(snapshot)
+    networks = Networks(snapshot)
     classes: list[NodeClass] = []
     unknown: dict[str, Unknown] = {}
     for group in groups:
         members = [nodes[name] for name in group.nodes]
-        born, keys = _born_once(snapshot, group, members, hosts, plane, readable)
+        born, keys = _born_once(snapshot, group, members, hosts, networks, plane, readable)
         seen = set(keys)
         classes += born
-        future = templates(snapshot, group, members, readable.keys)
+        future = _TEMPLATES.get(group.kind, templates)(snapshot, group, members, readable.keys)
         if isinstance(future, Unknown):
             unknown[group.name] = future
         else:
@@ -47,19 +66,24 @@ def _born_once(
     group: NodeGroup,
     members: Sequence[Node],
     hosts: _Hosts,
+    networks: Networks,
     plane: DataPlane,
     readable: Readable,
 ) -> _Born:
     """As :func:`_born`; worlds of snapshots with the same nodes, instances and interfaces share the answer."""
     nodes = snapshot.tables.get(kinds.NODES.name)
     if nodes is None:
-        return _born(group, members, hosts, plane, readable)
-    others = tuple(snapshot.tables.get(kind.name) for kind in (kinds.INSTANCES, kinds.NETWORK_INTERFACES))
+        return _born(snapshot, group, members, hosts, networks, plane, readable)
+    read: list[Kind[Any]] = [kinds.INSTANCES, kinds.NETWORK_INTERFACES]
+    if group.kind in _TEMPLATES:
+        read += [kinds.NODE_POOLS, kinds.FARGATE_PROFILES, kinds.CLUSTERS, kinds.SUBNETS]
+    others = tuple(snapshot.tables.get(kind.name) for kind in read)
     memo = nodes.derived(_no_answers)
     # The tables are kept beside the answer, so that their ids are not used again.
-    key = (tuple(map(id, others)), group, plane, readable.signature)
+    here = {networks.of(node.metadata.labels, node.metadata.labels.get(ZONE, "")): None for node in members}
+    key = (tuple(map(id, others)), _without_maps(group), plane, readable.signature, tuple(here))
     if key not in memo:
-        memo[key] = (others, _born(group, members, hosts, plane, readable))
+        memo[key] = (others, _born(snapshot, group, members, hosts, networks, plane, readable))
     return memo[key][1]
 
 
@@ -67,19 +91,33 @@ def _no_answers(_nodes: Table[Node]) -> dict[object, tuple[object, _Born]]:
     return {}
 
 
+def _without_maps(group: NodeGroup) -> tuple[object, ...]:
+    """What of a group its nodes that exist depend on; hashable."""
+    return group.name, group.kind, group.nodes, group.refs
+
+
 def _born(
-    group: NodeGroup, members: Sequence[Node], hosts: _Hosts, plane: DataPlane, readable: Readable
+    snapshot: Snapshot,
+    group: NodeGroup,
+    members: Sequence[Node],
+    hosts: _Hosts,
+    networks: Networks,
+    plane: DataPlane,
+    readable: Readable,
 ) -> _Born:
     found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown]]] = defaultdict(list)
+    passing = _startup_taints(snapshot, group)
+    profile = group.refs[0].key if group.kind is GroupKind.FARGATE else ""
     for node in members:
-        host = hosts.of(node)
+        host = hosts.fargate.of(node, profile) if profile else hosts.of(node)
         config = eni_config(plane, node.metadata.labels, node.metadata.annotations)
         key = (
             readable.key(node.metadata.labels, node.metadata.name),
-            structural_taints(node.spec.taints),
+            _lasting(node, passing),
             _capacity(node.status.allocatable),
             _interface_key(host),
             config,
+            networks.of(node.metadata.labels, node.metadata.labels.get(ZONE, "")),
         )
         found[key].append((node, host, config))
     result: list[NodeClass] = []
@@ -94,14 +132,29 @@ def _born(
                 nodes=tuple(item[0].metadata.name for item in items),
                 labels=readable.labels(node.metadata.labels),
                 unknown_labels={},
-                taints=structural_taints(node.spec.taints),
+                taints=_lasting(node, passing),
                 allocatable=_largest([item[0].status.allocatable for item in items], node.metadata.name),
                 zone=node.metadata.labels.get(ZONE, ""),
                 host=host,
                 eni_config=config,
+                pod_network=networks.of(node.metadata.labels, node.metadata.labels.get(ZONE, "")),
+                fargate=profile,
             )
         )
     return tuple(result), frozenset(found)
+
+
+def _startup_taints(snapshot: Snapshot, group: NodeGroup) -> frozenset[Taint]:
+    """Taints that a pool's nodes have while they start: they pass by themselves."""
+    pool = snapshot.get(kinds.NODE_POOLS, group.refs[0].key) if group.refs and group.kind in _TEMPLATES else None
+    if pool is None:
+        return frozenset()
+    spec = pool.spec.template.spec
+    return frozenset(taint for taint in spec.startup_taints if taint not in spec.taints)
+
+
+def _lasting(node: Node, passing: frozenset[Taint]) -> tuple[Taint, ...]:
+    return tuple(taint for taint in structural_taints(node.spec.taints) if taint not in passing)
 
 
 def _unborn(
@@ -120,8 +173,10 @@ def _unborn(
             capacity,
             _interface_key(template.host),
             config,
+            template.pod_network,
         )
-        if key in seen and not template.unknown_labels:
+        # A Fargate node that exists is its pod's: the next pod gets a new one.
+        if key in seen and not template.unknown_labels and not template.fargate:
             continue
         seen.add(key)
         result.append(
@@ -137,6 +192,8 @@ def _unborn(
                 zone=template.zone,
                 host=template.host,
                 eni_config=config,
+                pod_network=template.pod_network,
+                fargate=template.fargate,
             )
         )
     return result
@@ -220,6 +277,7 @@ class _Hosts:
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
+        self.fargate = fargate.Hosts(snapshot)
         self._instances: dict[str, Instance] = {
             instance.instance_id: instance for instance in snapshot.objects(kinds.INSTANCES)
         }

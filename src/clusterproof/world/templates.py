@@ -27,7 +27,7 @@ from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
 from clusterproof.world.groups import EKS_NODEGROUP, tag_map, unread
-from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup
+from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup, PodNetwork
 from clusterproof.world.readable import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGION, ZONE
 
 _NODE_TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"
@@ -49,9 +49,9 @@ _DISCOVERED = (
 _OWN = ("vpc.amazonaws.com/externalEniConfig",)
 """Labels under these that only a user gives."""
 # The EBS CSI driver copies the zone into a label of its own, which older volumes' node affinity names.
-_ZONE_LABELS = (ZONE, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone")
-_REGION_LABELS = (REGION, "failure-domain.beta.kubernetes.io/region")
-_TYPE_LABELS = (INSTANCE_TYPE, "beta.kubernetes.io/instance-type")
+ZONE_LABELS = (ZONE, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone")
+REGION_LABELS = (REGION, "failure-domain.beta.kubernetes.io/region")
+TYPE_LABELS = (INSTANCE_TYPE, "beta.kubernetes.io/instance-type")
 NEW_NODE = "(new node)"
 
 
@@ -65,19 +65,22 @@ class Template(msgspec.Struct, frozen=True):
     annotations: Labels
     zone: str
     host: Interface
+    pod_network: PodNetwork | None = None
+    fargate: str = ""
 
 
 def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
-    """Taints that do not pass by themselves: without ``node.kubernetes.io/*`` and agents' start-up taints.
+    """Taints that do not pass by themselves: without ``node.kubernetes.io/*``, Karpenter's and agents' start-up taints.
 
-    Preferences (PreferNoSchedule) stay: they change the odds.
+    Preferences (PreferNoSchedule) stay: they change the odds. Karpenter's own (``karpenter.sh/unregistered``,
+    ``karpenter.sh/disrupted``) stand on nodes that come or go.
     """
     return tuple(
         sorted(
             (
                 taint
                 for taint in taints
-                if not taint.key.startswith(("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/"))
+                if not taint.key.startswith(("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "karpenter.sh/"))
                 and not taint.key.endswith("agent-not-ready")
             ),
             key=lambda taint: (taint.key, taint.effect, taint.value),
@@ -88,7 +91,10 @@ def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
 def templates(
     snapshot: Snapshot, group: NodeGroup, siblings: Sequence[Node], readable_keys: Sequence[str]
 ) -> tuple[Template, ...] | Unknown:
-    """What the group would make next, one per subnet and instance type; or why that is not known."""
+    """What an Auto Scaling group would make next, one per subnet and instance type; or why that is not known.
+
+    NodePools and Fargate profiles have modules of their own.
+    """
     if group.template is not None:
         return group.template
     if not group.can_grow:
@@ -105,7 +111,7 @@ def templates(
             if asg is None:
                 return not_collected(kinds.AUTO_SCALING_GROUPS)
             found = _self_managed(snapshot, asg, siblings, readable_keys)
-        case GroupKind.PLAIN:
+        case _:
             return ()
     return found or Unknown(Cause.INCOMPLETE, f"node group {group.name} may grow, and its description names no subnet")
 
@@ -119,7 +125,7 @@ def _managed(
         OS: "windows" if nodegroup.ami_type.startswith("WINDOWS") else "linux",
     }
     own = [Taint(taint.key, _EFFECTS.get(taint.effect, taint.effect), taint.value) for taint in nodegroup.taints]
-    taints = _with_sibling_taints(structural_taints(own), siblings)
+    taints = with_sibling_taints(structural_taints(own), siblings)
     spec = nodegroup.launch_template
     version = None
     ref = Ref("nodegroups", nodegroup.nodegroup_name)
@@ -153,7 +159,7 @@ def _self_managed(
     )
     taints: tuple[Taint, ...] | Unknown
     if siblings:
-        taints = _with_sibling_taints(structural_taints(tagged), siblings)
+        taints = with_sibling_taints(structural_taints(tagged), siblings)
     elif tagged:
         taints = structural_taints(tagged)
     else:
@@ -276,18 +282,18 @@ def _expand(
             labels = dict(fixed)
             unknown: dict[str, Unknown] = {}
             if zone:
-                labels |= dict.fromkeys(_ZONE_LABELS, zone)
-                labels |= dict.fromkeys(_REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
+                labels |= dict.fromkeys(ZONE_LABELS, zone)
+                labels |= dict.fromkeys(REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
             else:
                 why = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
-                unknown |= dict.fromkeys((*_ZONE_LABELS, *_REGION_LABELS), why)
+                unknown |= dict.fromkeys((*ZONE_LABELS, *REGION_LABELS), why)
             if instance_type:
-                labels |= dict.fromkeys(_TYPE_LABELS, instance_type)
+                labels |= dict.fromkeys(TYPE_LABELS, instance_type)
             else:
                 what = "the group's instance types were not read"
-                unknown |= dict.fromkeys(_TYPE_LABELS, Unknown(Cause.NOT_COLLECTED, what))
+                unknown |= dict.fromkeys(TYPE_LABELS, Unknown(Cause.NOT_COLLECTED, what))
             labels.setdefault("beta.kubernetes.io/os", labels[OS])
-            _predict(labels, unknown, siblings, keys, own_labels=own_labels)
+            predict(labels, unknown, siblings, keys, own_labels=own_labels)
             ids, ref = groups
             host = Interface(
                 Attachment.HOST, ids, subnet, ids, subnet, (ref, Ref("subnets", subnet, "AvailabilityZone", zone))
@@ -297,8 +303,8 @@ def _expand(
                     labels,
                     unknown,
                     taints,
-                    _allocatable(snapshot, siblings, instance_type),
-                    _annotations(siblings),
+                    allocatable_of(snapshot, siblings, instance_type),
+                    shared_annotations(siblings),
                     zone,
                     host,
                 )
@@ -306,7 +312,7 @@ def _expand(
     return tuple(result)
 
 
-def _predict(
+def predict(
     labels: Labels, unknown: dict[str, Unknown], siblings: Sequence[Node], keys: Sequence[str], *, own_labels: bool
 ) -> None:
     """Fill in the readable labels that the template itself does not give."""
@@ -328,7 +334,7 @@ def _predict(
             unknown[key] = Unknown(Cause.NOT_MODELLED, f"label {key} of a node not yet born: {why}")
 
 
-def _annotations(siblings: Sequence[Node]) -> Labels:
+def shared_annotations(siblings: Sequence[Node]) -> Labels:
     """Annotations that all running nodes share: those of one node alone say nothing of the next."""
     if not siblings:
         return {}
@@ -338,7 +344,7 @@ def _annotations(siblings: Sequence[Node]) -> Labels:
     return dict(sorted(shared))
 
 
-def _with_sibling_taints(taints: tuple[Taint, ...], siblings: Sequence[Node]) -> tuple[Taint, ...]:
+def with_sibling_taints(taints: tuple[Taint, ...], siblings: Sequence[Node]) -> tuple[Taint, ...]:
     """Taints that every running node has and the template lacks are set by its start-up: predicted."""
     if not siblings:
         return taints
@@ -348,7 +354,7 @@ def _with_sibling_taints(taints: tuple[Taint, ...], siblings: Sequence[Node]) ->
     return structural_taints(set(taints) | common)
 
 
-def _allocatable(snapshot: Snapshot, siblings: Sequence[Node], instance_type: str) -> dict[str, Quantity] | Unknown:
+def allocatable_of(snapshot: Snapshot, siblings: Sequence[Node], instance_type: str) -> dict[str, Quantity] | Unknown:
     """A sibling's of the same instance type, else what EKS leaves of the type's capacity.
 
     EKS reserves 255 MiB + 11 MiB per pod and 100 MiB for eviction, and 6 % of the first core, 1 % of the

@@ -43,6 +43,9 @@ GENERATED_LABELS = frozenset(
 )
 """Labels that a controller adds to its pods; a template does not have them."""
 
+FARGATE_PROFILE = "eks.amazonaws.com/fargate-profile"
+"""On a pod: the Fargate profile that takes it. A template may ask for one; EKS writes it on each pod it takes."""
+
 _Owner = tuple[str, str, str]  # kind, namespace, name
 
 
@@ -166,6 +169,7 @@ def _from_controller(own: _Owner, obj: Controller, pods: _Members) -> Workload:
         pod_nodes=pods.nodes,
         claims=pods.claims,
         ref=Ref(_KIND_NAMES[kind], f"{namespace}/{name}"),
+        annotations=obj.spec.template.metadata.annotations,
     )
 
 
@@ -173,6 +177,8 @@ def _from_pods(own: _Owner, first: Pod, pods: _Members) -> Workload:
     """From the pods themselves, of which the first by name stands for all, less what controller and scheduler added."""
     kind, namespace, name = own
     labels: Labels = {k: v for k, v in first.metadata.labels.items() if k not in GENERATED_LABELS or kind == "Pod"}
+    if kind != "Pod":
+        labels.pop(FARGATE_PROFILE, None)  # written at admission, not by the template
     spec = msgspec.structs.replace(first.spec, node_name="")
     if kind == "DaemonSet":
         spec = _without_pinning(spec)
@@ -187,6 +193,7 @@ def _from_pods(own: _Owner, first: Pod, pods: _Members) -> Workload:
         pod_nodes=pods.nodes,
         claims=pods.claims,
         ref=Ref("pods", f"{namespace}/{first.metadata.name}"),
+        annotations=first.metadata.annotations,
     )
 
 

@@ -14,6 +14,7 @@ from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Labels
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.dataplane import data_plane
+from clusterproof.world.fargate import Profiles
 from clusterproof.world.groups import node_groups, other_makers
 from clusterproof.world.interfaces import Interfaces
 from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
@@ -60,7 +61,12 @@ class World:
     @cached_property
     def interfaces(self) -> Interfaces:
         """Answers which interface a workload's pod has on a node class."""
-        return Interfaces(self.snapshot, self.plane)
+        return Interfaces(self.snapshot, self.plane, self.kubernetes_version)
+
+    @cached_property
+    def fargate(self) -> Profiles:
+        """Answers which Fargate profile takes a workload's pods."""
+        return Profiles(self.snapshot)
 
     @cached_property
     def services(self) -> Services:

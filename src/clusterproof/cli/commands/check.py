@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clusterproof.cli import options
+from clusterproof.cli import configuration, options
 from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.reports import FORMATS
 
 if TYPE_CHECKING:
-    from clusterproof.checks.finding import Report
+    from clusterproof.checks.finding import Report, Waiver
+    from clusterproof.snapshot.snapshot import Snapshot
 
 
 @click.command(
@@ -20,19 +22,25 @@ if TYPE_CHECKING:
     "required could not be decided.",
 )
 @options.sources
+@options.overlays
 @options.profile
-@options.formats("table", "json", "markdown")
+@options.judging
+@options.formats(*FORMATS)
 @options.verbosity
 def command(
     sources: tuple[str, ...],
     world: str | None,
     collected: tuple[str, ...],
     cluster: str,
+    rendered: tuple[str, ...],
+    namespace: str,
     profile: str,
     parameters: tuple[str, ...],
     node_sets: tuple[str, ...],
     workloads: tuple[str, ...],
     fail_on: str,
+    baseline: str | None,
+    as_of: str,
     targets: tuple[Target, ...],
     verbose: bool,
     quiet: bool,
@@ -44,25 +52,82 @@ def command(
 
     SRC is a snapshot file, a directory or archive of kubectl and aws output, a
     single such file, or - for standard input; several are read as one cluster.
+    With --with, rendered manifests are judged as if they were applied; with
+    --baseline, only what an earlier report does not have fails.
 
     \b
       clusterproof check prod.snapshot --profile dynamo
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
       kubectl get nodes,pods,services -A -o json | clusterproof check - ./aws --profile dynamo
+      helm template dynamo CHART -n dynamo | clusterproof check prod.snapshot --profile dynamo --with -
+      clusterproof check prod.snapshot --profile dynamo --baseline last.json
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, verbose=verbose)
-    report = api.check(snapshot, profile, **adjusted)
-    again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
-    show(report, targets, verbose, quiet, options.given(sources, world, again))
+    snapshot = options.read(
+        sources, world, collected, cluster, quiet=quiet, verbose=verbose, rendered=rendered, namespace=namespace
+    )
+    waivers = _waivers()
+    report = api.check(
+        snapshot, profile, **adjusted, waivers=waivers, as_of=_day(as_of, snapshot, waivers), baseline=baseline
+    )
+    again = _again(sources, world, rendered, namespace, parameters, node_sets, workloads)
+    show(report, targets, verbose, quiet, again, profile)
     return report.exit_status
 
 
-def show(report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, arguments: str) -> None:
-    """Render a report into every target."""
+def _waivers() -> tuple[Waiver, ...]:
+    """The configuration's waivers."""
+    from clusterproof.checks.finding import Waiver
+
+    return tuple(
+        Waiver(entry.id, entry.reason, entry.owner, entry.expires, entry.groups)
+        for entry in configuration.current().config.waivers
+    )
+
+
+def _day(as_of: str, snapshot: Snapshot, waivers: Sequence[Waiver]) -> str:
+    """The day by which waivers are judged: the one named, else the snapshot's, else today, which only this asks for."""
+    if as_of or snapshot.meta.time or not waivers:
+        return as_of
+    import datetime as dt
+
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
+def _again(
+    sources: Sequence[str],
+    world: str | None,
+    rendered: Sequence[str],
+    namespace: str,
+    parameters: Sequence[str],
+    node_sets: Sequence[str],
+    workloads: Sequence[str],
+) -> str:
+    """What was typed, to be repeated in proposed commands; what the configuration says is said again by itself."""
+    again = {
+        "--with": rendered if configuration.typed("rendered") else (),
+        "--namespace": (namespace,) if configuration.typed("namespace") else (),
+        "--set": parameters,
+        "--nodes": node_sets,
+        "--workload": workloads,
+        "--config": (configuration.current().where,) if configuration.named() else (),
+    }
+    return options.given(sources, world, again)
+
+
+def show(
+    report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, arguments: str, profile: str = ""
+) -> None:
+    """Render a report into every target; SARIF takes the rules' help from the profile that was named."""
     from clusterproof import reports
+
+    located = None
+    if profile and any(target.format == "sarif" for target in targets):
+        from clusterproof.profiles.located import locate
+
+        located = locate(profile)
 
     def make(target: Target) -> str:
         return reports.render(
@@ -72,6 +137,7 @@ def show(report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, 
             colour=target.file is None and colour(),
             verbose=verbose,
             arguments=arguments,
+            located=located,
         )
 
     deliver(targets, make, quiet=quiet)

@@ -10,6 +10,7 @@ from clusterproof.cli.output import Target, colour, deliver, width
 
 @click.command(short_help="List who reaches whom, between all workloads and Services.")
 @options.sources
+@options.overlays
 @options.formats("table", "json", "csv", "dot")
 @options.quiet
 def command(
@@ -17,6 +18,8 @@ def command(
     world: str | None,
     collected: tuple[str, ...],
     cluster: str,
+    rendered: tuple[str, ...],
+    namespace: str,
     targets: tuple[Target, ...],
     quiet: bool,
 ) -> None:
@@ -32,7 +35,7 @@ def command(
     from clusterproof import api
     from clusterproof.reports import connections
 
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet)
+    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace)
     found = api.connections(snapshot)
 
     def make(target: Target) -> str:

@@ -7,6 +7,7 @@ import click
 from clusterproof.cli import options
 from clusterproof.cli.commands.check import show
 from clusterproof.cli.output import Target
+from clusterproof.reports import FORMATS
 
 DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
 
@@ -27,7 +28,7 @@ DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
     "--profile", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check."
 )
 @options.adjusting
-@options.formats("table", "json", "markdown")
+@options.formats(*FORMATS)
 @options.verbosity
 def command(
     world: str,
@@ -51,4 +52,4 @@ def command(
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
     report = api.check(api.load_world(world), profile, **adjusted)
     again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
-    show(report, targets, verbose, quiet, options.given((), world, again))
+    show(report, targets, verbose, quiet, options.given((), world, again), profile)

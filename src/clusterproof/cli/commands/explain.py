@@ -22,12 +22,13 @@ def command(identity: str, profile: str | None, targets: tuple[Target, ...]) -> 
     \b
       clusterproof explain dynamo/etcd-from-gpu-nodes
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
+    from clusterproof.checks.waivers import UPKEEP
     from clusterproof.cli.library import builtin, load
     from clusterproof.cli.suggest import did_you_mean
     from clusterproof.reports import manual
     from clusterproof.reports.encoding import encode
 
-    entries = [load(profile)] if profile is not None else [load(name) for name in builtin()]
+    entries = [load(profile)] if profile is not None else [*map(load, builtin()), UPKEEP]
     known = {f"{entry.name}/{item.id}": (item, entry) for entry in entries for item in entry.requirements}
     found = [key for key in known if identity in (key, key.partition("/")[2])]
     if not found:

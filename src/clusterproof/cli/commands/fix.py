@@ -9,7 +9,7 @@ import click
 from clusterproof.cli import options
 from clusterproof.cli.output import say, write
 
-STYLES = ("aws-cli", "terraform", "kubectl")
+STYLES = ("aws-cli", "terraform", "kubectl", "cloudformation")
 
 
 @click.command(
@@ -18,6 +18,7 @@ STYLES = ("aws-cli", "terraform", "kubectl")
     "found; 3 nothing fails but something required could not be decided.",
 )
 @options.sources
+@options.overlays
 @options.profile
 @click.option(
     "--as", "style", type=click.Choice(STYLES), default="aws-cli", show_default=True, help="In which language."
@@ -31,6 +32,8 @@ def command(
     world: str | None,
     collected: tuple[str, ...],
     cluster: str,
+    rendered: tuple[str, ...],
+    namespace: str,
     profile: str,
     parameters: tuple[str, ...],
     node_sets: tuple[str, ...],
@@ -53,7 +56,7 @@ def command(
     from clusterproof.reports.text import clean
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet)
+    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace)
     report = api.check(snapshot, profile, **adjusted)
     plan = report.plan
     if plan is None:

@@ -16,6 +16,7 @@ from clusterproof.errors import UsageError
 @click.argument("source", metavar="FROM")
 @click.argument("destination", metavar="TO:PORT")
 @options.sources
+@options.overlays
 @click.option("--on", metavar="GROUP", default="", help="Look only at this node group for FROM.")
 @options.formats("table", "json")
 @options.verbosity
@@ -26,6 +27,8 @@ def command(
     world: str | None,
     collected: tuple[str, ...],
     cluster: str,
+    rendered: tuple[str, ...],
+    namespace: str,
     on: str,
     targets: tuple[Target, ...],
     verbose: bool,
@@ -46,7 +49,9 @@ def command(
 
     if ":" not in destination:
         raise UsageError(f"{destination} names no port; write it behind a colon: {destination}:PORT")
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, verbose=verbose)
+    snapshot = options.read(
+        sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, verbose=verbose
+    )
     answer = api.why(snapshot, source, destination, on=on)
 
     def make(target: Target) -> str:

@@ -1,4 +1,4 @@
-"""EKS clusters and managed node groups."""
+"""EKS clusters, managed node groups and Fargate profiles."""
 
 from __future__ import annotations
 
@@ -87,5 +87,28 @@ class Nodegroup(Eks, frozen=True):
 
 class NodegroupName(msgspec.Struct, frozen=True, gc=False):
     """One name from list-nodegroups (or from the ASG tag ``eks:nodegroup-name``)."""
+
+    name: str
+
+
+class FargateSelector(Eks, frozen=True):
+    """A namespace, and labels that a pod must all have; ``*`` and ``?`` are wildcards in each."""
+
+    namespace: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+class FargateProfile(Eks, frozen=True):
+    fargate_profile_name: str
+    cluster_name: str = ""
+    fargate_profile_arn: str = ""
+    status: str = ""
+    subnets: tuple[str, ...] = ()
+    selectors: tuple[FargateSelector, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+class FargateProfileName(msgspec.Struct, frozen=True, gc=False):
+    """One name from list-fargate-profiles."""
 
     name: str

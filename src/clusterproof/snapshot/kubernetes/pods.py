@@ -41,6 +41,10 @@ class EnvVar(Obj, frozen=True):
     value_from: EnvSource | None = None
 
 
+class SecurityContext(Obj, frozen=True):
+    privileged: bool = False
+
+
 class Container(Obj, frozen=True):
     name: str = ""
     image: str = ""
@@ -49,6 +53,7 @@ class Container(Obj, frozen=True):
     resources: Resources = field(default_factory=Resources)
     env: tuple[EnvVar, ...] = ()
     restart_policy: str = ""
+    security_context: SecurityContext = SecurityContext()
 
 
 class Toleration(Obj, frozen=True):

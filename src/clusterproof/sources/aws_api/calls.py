@@ -1,0 +1,185 @@
+"""One AWS call with all its pages, as JSON texts like those that ``aws … --output json`` prints."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.kinds import Kind
+from clusterproof.sources.aws_api.failures import code_of, explain, not_answered
+from clusterproof.sources.aws_api.records import Identity
+from clusterproof.sources.aws_api.session import Source
+from clusterproof.sources.aws_api.workers import Call
+
+Raw = dict[str, Any]
+Pick = Callable[[Any], Iterable[Any]]
+
+_PAGE = {
+    "DescribeInstances": 1000,
+    "DescribeNetworkAcls": 1000,
+    "DescribeNetworkInterfaces": 1000,
+    "DescribeSecurityGroupRules": 1000,
+    "DescribeSecurityGroups": 1000,
+    "DescribeSubnets": 1000,
+    "DescribeVpcPeeringConnections": 1000,
+    "DescribeVpcs": 1000,
+}
+"""Most objects per page (EC2 API reference, ``MaxResults`` of each); all other calls allow 100."""
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One call to make.
+
+    Attributes:
+        kind: the kind that its objects are of.
+        params: its parameters, as boto3 takes them.
+        pick: makes the kind's objects from the answer's member.
+        operation: the API's name of the call; empty for the one that the kind's permission names.
+        member: the answer's member that holds the objects; empty for the kind's own.
+        about: what is read, where it is one object, e.g. ``node group gpu``.
+        absent: error codes that say that the object does not exist.
+    """
+
+    kind: Kind[Any]
+    params: Raw = {}
+    pick: Pick = iter
+    operation: str = ""
+    member: str = ""
+    about: str = ""
+    absent: frozenset[str] = frozenset()
+
+    @property
+    def action(self) -> str:
+        """The IAM action: service and operation."""
+        return f"{self.kind.group}:{self.operation}" if self.operation else self.kind.permission
+
+    @property
+    def what(self) -> str:
+        """What is read, for a sentence."""
+        return self.about or self.kind.name
+
+
+class Result:
+    """A request's objects, and why there may be more.
+
+    Attributes:
+        request: what was asked.
+        items: the objects as JSON texts.
+        missing: None when all of them were read.
+        error: what botocore raised, where it did.
+    """
+
+    def __init__(self, request: Request, call: Call, identity: Identity, region: str) -> None:
+        self.request = request
+        self.items = tuple(call.items)
+        self.error = call.failure
+        self.missing: Unknown | None = None
+        what, action = request.what, request.action
+        if isinstance(call.failure, _NoAnswer):
+            self.missing = not_answered(f"{what} could not be read", action)
+        elif call.failure is not None:
+            if code_of(call.failure) in request.absent:
+                return
+            self.missing = explain(call.failure, what, action, identity, region)
+        elif call.expired:
+            self.missing = _too_late(call, what, action, region)
+        if self.missing is not None and self.items:
+            self.missing = _in_part(self.missing, len(self.items), request.kind.name)
+
+    def values(self) -> Iterator[Any]:
+        """The objects, decoded."""
+        return (msgspec.json.decode(item) for item in self.items)
+
+
+class _NoAnswer(Exception):  # noqa: N818 - it is no error of ours
+    """An answer of HTTP status 200 that is not of the AWS API."""
+
+
+def call_for(request: Request, source: Source, page_size: int = 0) -> Call:
+    """The call, ready to run."""
+
+    def run(call: Call) -> None:
+        operation = request.action.partition(":")[2]
+        member = request.member or request.kind.wire
+        for page in _pages(source.client(request.kind.group), operation, request.params, page_size):
+            if member not in page:
+                # JSON that is cut off reads as an answer without members; in XML an empty list may be left out.
+                if request.kind.group == "eks" or not page.get("ResponseMetadata", {}).get("RequestId"):
+                    raise _NoAnswer
+                continue
+            call.items += (msgspec.json.encode(plain(item)) for item in request.pick(page[member]))
+            call.progress()
+            call.check()
+
+    return Call(request.what, run)
+
+
+def _pages(client: Any, operation: str, params: Raw, page_size: int) -> Iterator[Raw]:
+    from botocore import xform_name
+
+    name = xform_name(operation)
+    if client.can_paginate(name):
+        size = page_size or _PAGE.get(operation, 100)
+        yield from client.get_paginator(name).paginate(**params, PaginationConfig={"PageSize": size})
+    else:
+        yield getattr(client, name)(**params)
+
+
+def plain(value: Any) -> Any:
+    """A value of boto3 as the AWS CLI prints it: times as ISO 8601 (in UTC, on every machine), bytes as base64."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value
+
+
+def one(value: Any) -> Iterable[Any]:
+    """An answer that is one object."""
+    return (value,)
+
+
+def instances(value: Any) -> Iterable[Any]:
+    """The instances of all reservations."""
+    return (instance for reservation in value for instance in reservation.get("Instances", ()))
+
+
+def names(value: Any) -> Iterable[Any]:
+    """Bare names as objects."""
+    return ({"name": name} for name in value)
+
+
+def whole(request: Request, results: list[Result], key: str, value: str) -> tuple[bytes, ...]:
+    """All pages of an answer as one object, e.g. the entries of one prefix list; nothing where a page is missing."""
+    if any(result.missing or result.error for result in results):
+        return ()
+    entries = [entry for result in results for entry in result.values()]
+    return (msgspec.json.encode({key: value, request.kind.wire: entries}),)
+
+
+def _too_late(call: Call, what: str, action: str, region: str) -> Unknown:
+    if call.throttled:
+        return Unknown(
+            Cause.THROTTLED,
+            f"{what} could not be read: AWS throttled {action} in {region} until the time was over",
+            "wait a minute, then read again",
+        )
+    return Unknown(
+        Cause.TIMED_OUT,
+        f"{what} could not be read: {action} in {region} took too long",
+        "read again, or see whether a proxy or firewall stands between",
+    )
+
+
+def _in_part(missing: Unknown, count: int, name: str) -> Unknown:
+    """Some pages came: what stopped the rest is the cause, unless it says nothing of its own."""
+    causes = (Cause.DENIED, Cause.THROTTLED, Cause.TIMED_OUT)
+    cause = missing.cause if missing.cause in causes else Cause.INCOMPLETE
+    return Unknown(cause, f"only {count:,} {name} were read: {missing.detail}", missing.remedy)

@@ -1,0 +1,188 @@
+"""Which calls each kind takes, and how they are limited to the networks that the cluster uses.
+
+VPCs, subnets, peering connections, managed prefix lists and Auto Scaling groups are
+read whole. Security groups and their rules, interfaces, route tables and network
+ACLs are read for the VPCs involved: the cluster's, those of its node groups and
+instances, and those peered with them; node groups, launch templates, instances and
+instance types for those that the cluster uses. Where it is not known what the cluster
+uses, everything is read. Such a kind counts as complete: rules look these objects up
+by id, and an id that was not read is unknown, never absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.aws import AutoScalingGroup, LaunchTemplateSpecification, Nodegroup
+from clusterproof.snapshot.kinds import Kind
+from clusterproof.sources.aws_api.calls import Raw, Request, instances, names, one
+
+IN_VPC: tuple[Kind[Any], ...] = (
+    kinds.SECURITY_GROUPS,
+    kinds.NETWORK_INTERFACES,
+    kinds.ROUTE_TABLES,
+    kinds.NETWORK_ACLS,
+)
+"""Kinds that are read for the VPCs involved."""
+WHOLE: tuple[Kind[Any], ...] = (kinds.VPCS, kinds.SUBNETS, kinds.PEERINGS, kinds.MANAGED_PREFIX_LISTS)
+"""Kinds that are read whole, in every account."""
+NETWORK: tuple[Kind[Any], ...] = (*WHOLE, *IN_VPC, kinds.SECURITY_GROUP_RULES, kinds.PREFIX_LIST_ENTRIES)
+"""Kinds that accounts beside the cluster's are asked for: those that share or peer its VPC."""
+
+
+class Described(msgspec.Struct, frozen=True):
+    """A kind that is described one by one, for the names that another call lists.
+
+    Attributes:
+        kind: the kind.
+        names: the kind that lists their names.
+        parameter: what the describing call names one by.
+        noun: one of them, for a sentence.
+    """
+
+    kind: Kind[Any]
+    names: Kind[Any]
+    parameter: str
+    noun: str
+
+
+DESCRIBED = (
+    Described(kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, "nodegroupName", "node group"),
+    Described(kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, "fargateProfileName", "Fargate profile"),
+)
+_PICKS = {
+    kinds.CLUSTERS.name: one,
+    **{item.kind.name: one for item in DESCRIBED},
+    **{item.names.name: names for item in DESCRIBED},
+    kinds.INSTANCES.name: instances,
+}
+_FILTER_VALUES = 200
+"""Most values of one filter (EC2 API, "Filter")."""
+_GONE_TEMPLATE = frozenset(
+    {
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateId.VersionNotFound",
+        "InvalidLaunchTemplateName.NotFoundException",
+    }
+)
+_NAMES_CLUSTER = ("kubernetes.io/cluster/", "k8s.io/cluster-autoscaler/")
+
+
+def request(
+    kind: Kind[Any], params: Raw | None = None, about: str = "", absent: frozenset[str] = frozenset()
+) -> Request:
+    """The call that the registry names for a kind."""
+    return Request(kind, params or {}, _PICKS.get(kind.name, iter), about=about, absent=absent)
+
+
+def cluster(name: str) -> Request:
+    """describe-cluster."""
+    return request(kinds.CLUSTERS, {"name": name}, about=f"cluster {name}")
+
+
+def cluster_list() -> Request:
+    """list-clusters, to choose one or to say which there are."""
+    return Request(kinds.CLUSTERS, {}, iter, "ListClusters", "clusters", "the names of the clusters")
+
+
+def listed(names_of: Kind[Any], cluster_name: str) -> Request:
+    """list-nodegroups, list-fargate-profiles."""
+    return request(names_of, {"clusterName": cluster_name})
+
+
+def described(one_of: Described, cluster_name: str, name: str) -> Request:
+    """describe-nodegroup, describe-fargate-profile of one."""
+    return request(one_of.kind, {"clusterName": cluster_name, one_of.parameter: name}, f"{one_of.noun} {name}")
+
+
+def prefix_list(identity: str) -> Request:
+    """get-managed-prefix-list-entries of one list."""
+    return request(kinds.PREFIX_LIST_ENTRIES, {"PrefixListId": identity}, f"prefix list {identity}")
+
+
+def in_vpcs(kind: Kind[Any], vpcs: Sequence[str]) -> list[Request]:
+    """A kind in some VPCs, or in all where none is known."""
+    return filtered(kind, "vpc-id", vpcs) if vpcs else [request(kind)]
+
+
+def filtered(kind: Kind[Any], name: str, values: Sequence[str]) -> list[Request]:
+    """A kind by one filter; a filter does not mind values that match nothing."""
+    return [
+        request(kind, {"Filters": [{"Name": name, "Values": list(values[start : start + _FILTER_VALUES])}]})
+        for start in range(0, len(values), _FILTER_VALUES)
+    ]
+
+
+def asg_of_cluster(asg: AutoScalingGroup, cluster_name: str, managed: frozenset[str], nodes: frozenset[str]) -> bool:
+    """Whether an Auto Scaling group makes nodes of the cluster: named by EKS, by a tag, or through an instance."""
+    if asg.auto_scaling_group_name in managed or any(item.instance_id in nodes for item in asg.instances):
+        return True
+    for tag in asg.tags:
+        if tag.key == "eks:cluster-name" and tag.value == cluster_name:
+            return True
+        if any(tag.key == f"{prefix}{cluster_name}" for prefix in _NAMES_CLUSTER):
+            return True
+    return False
+
+
+def launch_templates(groups: Iterable[Nodegroup], scaling: Iterable[AutoScalingGroup]) -> list[Request]:
+    """The latest, the default and every named version of the templates in use; one call for each template."""
+    wanted: dict[tuple[str, str], set[str]] = {}
+    for spec in _specifications(groups, scaling):
+        if spec.launch_template_id:
+            key = ("LaunchTemplateId", spec.launch_template_id)
+        elif spec.launch_template_name:
+            key = ("LaunchTemplateName", spec.launch_template_name)
+        else:
+            continue
+        versions = wanted.setdefault(key, {"$Latest", "$Default"})
+        if spec.version:
+            versions.add(spec.version)
+    return [
+        request(
+            kinds.LAUNCH_TEMPLATE_VERSIONS,
+            {member: value, "Versions": sorted(versions)},
+            f"launch template {value}",
+            _GONE_TEMPLATE,
+        )
+        for (member, value), versions in sorted(wanted.items())
+    ]
+
+
+def every_launch_template() -> Request:
+    """The latest and the default version of all templates, where it is not known which are in use."""
+    return request(kinds.LAUNCH_TEMPLATE_VERSIONS, {"Versions": ["$Default", "$Latest"]})
+
+
+def _specifications(
+    groups: Iterable[Nodegroup], scaling: Iterable[AutoScalingGroup]
+) -> Iterator[LaunchTemplateSpecification]:
+    for group in groups:
+        if group.launch_template is not None:
+            found = group.launch_template
+            yield LaunchTemplateSpecification(found.id, found.name, found.version)
+    for asg in scaling:
+        if asg.launch_template is not None:
+            yield asg.launch_template
+        if asg.mixed_instances_policy is not None:
+            mixed = asg.mixed_instances_policy.launch_template
+            yield mixed.launch_template_specification
+            for override in mixed.overrides:
+                if override.launch_template_specification is not None:
+                    yield override.launch_template_specification
+
+
+def typed(kind: Kind[Any], items: Iterable[bytes]) -> list[Any]:
+    """The objects of a kind as structs; one of odd shape is left to where all are judged."""
+    decoder = msgspec.json.Decoder(kind.type)
+    found = []
+    for item in items:
+        try:
+            found.append(decoder.decode(item))
+        except msgspec.ValidationError:
+            continue
+    return found

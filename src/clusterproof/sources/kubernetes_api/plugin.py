@@ -1,0 +1,216 @@
+"""Credential plugins: the command that a kubeconfig names under ``exec``.
+
+Kubernetes documentation, "Authenticating", client-go credential plugins: the command prints an ExecCredential;
+``KUBERNETES_EXEC_INFO`` tells it what is wanted. A plugin that hangs is stopped, one that fails is quoted by the
+last line of what it said, and what it printed as credential is never shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clusterproof.errors import UnreadableClusterError
+from clusterproof.snapshot.redact import is_credential
+from clusterproof.sources.kubernetes_api.kubeconfig import ExecSpec
+
+_MAX_OUTPUT = 1024 * 1024
+_TICK = 0.05
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """What a plugin gave.
+
+    Attributes:
+        token: bearer token; empty when it gave a certificate only.
+        certificate, key: PEM; empty when it gave a token only.
+        expires: when it ends; None when it does not say.
+    """
+
+    token: str = ""
+    certificate: bytes = b""
+    key: bytes = b""
+    expires: datetime | None = None
+
+
+class _Status(msgspec.Struct, rename="camel"):
+    token: str = ""
+    client_certificate_data: str = ""
+    client_key_data: str = ""
+    expiration_timestamp: str = ""
+
+
+class _ExecCredential(msgspec.Struct, rename="camel"):
+    api_version: str = ""
+    kind: str = ""
+    status: _Status | None = None
+
+
+def run(spec: ExecSpec, *, timeout: float, cancelled: Callable[[], bool] = lambda: False) -> Credential:
+    """Runs a plugin once.
+
+    Args:
+        spec: the command.
+        timeout: seconds until it is stopped.
+        cancelled: asked while waiting; the plugin is stopped when it says yes.
+
+    Raises:
+        UnreadableClusterError: the command is not there, fails, hangs, or prints no ExecCredential.
+    """
+    name = Path(spec.command).name
+    if os.sep not in spec.command and shutil.which(spec.command) is None:
+        hint = f"; {_one_line(spec.install_hint)}" if spec.install_hint else "; install it, or put it in PATH"
+        raise UnreadableClusterError(f"the credential plugin {name} that the kubeconfig names is not installed{hint}")
+    interactive = spec.interactive != "Never" and sys.stdin is not None and sys.stdin.isatty()
+    if spec.interactive == "Always" and not interactive:
+        raise UnreadableClusterError(
+            f"the credential plugin {name} needs a terminal (interactiveMode: Always) and there is none"
+        )
+    output, said, status = _run(spec, name, interactive=interactive, timeout=timeout, cancelled=cancelled)
+    if status != 0:
+        why = _last_line(said)
+        how = f"was ended by signal {-status}" if status < 0 else f"failed with status {status}"
+        raise UnreadableClusterError(f"the credential plugin {name} {how}{f': {why}' if why else ''}")
+    return _credential(output, spec, name)
+
+
+def _run(
+    spec: ExecSpec, name: str, *, interactive: bool, timeout: float, cancelled: Callable[[], bool]
+) -> tuple[bytes, bytes, int]:
+    info: dict[str, Any] = {
+        "apiVersion": spec.api_version,
+        "kind": "ExecCredential",
+        "spec": {"interactive": interactive},
+    }
+    if spec.cluster is not None:
+        info["spec"]["cluster"] = dict(spec.cluster)
+    env = {**os.environ, **spec.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
+    try:
+        process = subprocess.Popen(  # noqa: S603 - the user's kubeconfig names it, as for kubectl
+            [spec.command, *spec.args],
+            env=env,
+            stdin=None if interactive else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # In a session of its own a plugin can be stopped with its children; a dialogue needs the terminal.
+            start_new_session=not interactive,
+        )
+    except OSError as error:
+        raise UnreadableClusterError(
+            f"the credential plugin {name} cannot be started ({error.strerror}): {spec.command}"
+        ) from None
+    output, said = bytearray(), bytearray()
+    readers = [
+        threading.Thread(target=_pump, args=(process.stdout, output, None), daemon=True),
+        threading.Thread(target=_pump, args=(process.stderr, said, sys.stderr if interactive else None), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    try:
+        status = _wait(process, timeout, cancelled)
+    finally:
+        _stop(process, group=not interactive)
+    if status is None:
+        raise UnreadableClusterError(
+            f"the credential plugin {name} did not finish in {timeout:g} s and was stopped; "
+            f"run it by hand to see what it waits for: {name} {_arguments(spec)}".rstrip()
+        )
+    for reader in readers:
+        reader.join(1.0)  # a child that it left behind may hold the pipe
+    return bytes(output), bytes(said), status
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float, cancelled: Callable[[], bool]) -> int | None:
+    """The exit status, or None when the time is over or the reading was cancelled."""
+    waited = 0.0
+    while waited < timeout and not cancelled():
+        try:
+            return process.wait(_TICK)
+        except subprocess.TimeoutExpired:
+            waited += _TICK
+    return None
+
+
+def _pump(stream: Any, into: bytearray, echo: Any) -> None:
+    while piece := stream.read1(65536):
+        if len(into) < _MAX_OUTPUT:
+            into += piece
+        if echo is not None:
+            echo.write(piece.decode("utf-8", "replace"))
+            echo.flush()
+    stream.close()
+
+
+def _stop(process: subprocess.Popen[bytes], *, group: bool) -> None:
+    if process.poll() is not None:
+        return
+    try:
+        if group:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except (ProcessLookupError, PermissionError):
+        return
+    process.wait()
+
+
+def _credential(output: bytes, spec: ExecSpec, name: str) -> Credential:
+    try:
+        found = msgspec.json.decode(output, type=_ExecCredential)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UnreadableClusterError(f"the credential plugin {name} printed no ExecCredential (JSON)") from None
+    if found.kind != "ExecCredential" or found.status is None:
+        raise UnreadableClusterError(f"the credential plugin {name} printed no ExecCredential with a status")
+    if found.api_version != spec.api_version:
+        raise UnreadableClusterError(
+            f"the credential plugin {name} answers in {found.api_version or 'no version'}, the kubeconfig asks for "
+            f"{spec.api_version}; update the plugin, or make the kubeconfig again"
+        )
+    status = found.status
+    if bool(status.client_certificate_data) != bool(status.client_key_data) or not (
+        status.token or status.client_certificate_data
+    ):
+        raise UnreadableClusterError(
+            f"the credential plugin {name} gave neither a token nor a certificate with its key"
+        )
+    return Credential(
+        token=status.token,
+        certificate=status.client_certificate_data.encode(),
+        key=status.client_key_data.encode(),
+        expires=_time(status.expiration_timestamp),
+    )
+
+
+def _time(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _arguments(spec: ExecSpec) -> str:
+    return " ".join(spec.args) if not any(is_credential("", word) for word in spec.args if len(word) >= 8) else "…"
+
+
+def _last_line(said: bytes) -> str:
+    """The last thing that a command said, without anything that looks like a credential."""
+    lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
+    return _one_line(lines[-1]) if lines else ""
+
+
+def _one_line(text: str) -> str:
+    words = ["…" if len(word) >= 8 and is_credential("", word) else word for word in text.split()]
+    line = "".join(character for character in " ".join(words) if character.isprintable())
+    return line if len(line) <= 200 else line[:197] + "..."
