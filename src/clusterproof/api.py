@@ -13,7 +13,7 @@ Everything returned is a frozen, typed record. Errors are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,10 +23,13 @@ from clusterproof.snapshot.collector import paused
 if TYPE_CHECKING:
     from clusterproof.checks.changes import Comparison
     from clusterproof.checks.connections import Connection
-    from clusterproof.checks.finding import Report, Waiver
+    from clusterproof.checks.diagnose import Diagnoses, Log, Sighting
+    from clusterproof.checks.finding import Finding, Report, Waiver
     from clusterproof.checks.paths import Answer
     from clusterproof.profiles.model import Level, Profile
+    from clusterproof.snapshot.fields import Unknown
     from clusterproof.snapshot.snapshot import Snapshot
+    from clusterproof.sources.live import LiveOptions
 
 WORLDS = ("demo", "custom-networking", "inference-at-zero")
 """The worlds that ship with the project; ``demo`` is the one that ``clusterproof demo`` shows."""
@@ -57,6 +60,42 @@ def load(
     return load_snapshot(
         [str(item) for item in inputs], stdin=stdin, collected=collected, cluster=cluster, observer=observer
     )
+
+
+def load_live(
+    options: LiveOptions | None = None,
+    *,
+    profile: str | Profile = "",
+    observer: Callable[[str], None] | None = None,
+    greet: Callable[[str], None] | None = None,
+    time: str = "",
+) -> Snapshot:
+    """Read a snapshot from a live cluster and its AWS account; nothing in them is changed.
+
+    Args:
+        options: which cluster and account, as whom; None is the kubeconfig's current context and the usual credentials.
+        profile: read the kinds that this profile needs; empty: all that any check reads.
+        observer: is told progress, one call at a time, from several threads.
+        greet: is given lines that say who reads what and what may not be read, before anything is read.
+        time: when this is, RFC 3339 in UTC; it becomes the snapshot's.
+
+    Raises:
+        UnreadableClusterError: neither the cluster nor the account could be read at all.
+        InputError: the account is not that of the kubeconfig's cluster.
+        UsageError: an AWS profile or region that was named cannot be used.
+    """
+    from clusterproof.sources.greeting import Greeting
+    from clusterproof.sources.live import LiveOptions, read_live
+    from clusterproof.sources.permissions import needed_kinds
+
+    kinds = needed_kinds(load_profile(profile) if profile else None)
+
+    def told(found: Greeting) -> None:
+        if greet is not None:
+            for line in found.lines():
+                greet(line)
+
+    return read_live(options or LiveOptions(), kinds=kinds, observer=observer, greet=told, time=time)
 
 
 def load_world(name: str = "demo") -> Snapshot:
@@ -262,6 +301,103 @@ def connections(snapshot: Snapshot) -> tuple[Connection, ...]:
     from clusterproof.world.world import World
 
     return rows(World(snapshot))
+
+
+def diagnose(
+    logs: Iterable[tuple[str, Iterable[bytes]]],
+    *,
+    profiles: Sequence[str | Profile] = (),
+    snapshot: Snapshot | Callable[[], Snapshot] | None = None,
+) -> Diagnoses:
+    """Find known symptoms in logs, and say what the requirements that they point to come to now.
+
+    Args:
+        logs: names and bytes; a log of any size is looked at piece by piece.
+        profiles: whose symptoms to look for, beside those of the built-in profiles.
+        snapshot: what to judge by; or what reads it, which is called only where a symptom was found.
+    """
+    from clusterproof.checks.diagnose import sightings, symptoms_of
+
+    entries = _profiles(profiles)
+    wanted = symptoms_of(entries)
+    return _diagnosed(entries, [sightings(name, pieces, wanted) for name, pieces in logs], snapshot)
+
+
+def diagnose_live(
+    snapshot: Snapshot,
+    options: LiveOptions | None = None,
+    *,
+    profiles: Sequence[str | Profile] = (),
+    observer: Callable[[str], None] | None = None,
+) -> Diagnoses:
+    """The same for the logs of pods that fail, read from the cluster that the snapshot was just read from.
+
+    Args:
+        snapshot: from :func:`load_live`, with the same options.
+        options: as for :func:`load_live`.
+        profiles: as for :func:`diagnose`.
+        observer: is told progress.
+
+    Raises:
+        UnreadableClusterError: the cluster cannot be asked.
+    """
+    from clusterproof.checks.diagnose import sightings, symptoms_of
+    from clusterproof.snapshot import kinds
+    from clusterproof.snapshot.fields import Unknown
+    from clusterproof.sources.kubernetes_api.logs import Container, failing, read_logs
+    from clusterproof.sources.live import LiveOptions
+
+    entries = _profiles(profiles)
+    wanted = symptoms_of(entries)
+
+    def look(container: Container, text: bytes) -> tuple[Log, tuple[Sighting, ...]]:
+        return sightings(container.log, (text,), wanted)
+
+    found, unread = read_logs((options or LiveOptions()).of_cluster(), failing(snapshot), look, observer=observer)
+    missing = snapshot.missing(kinds.PODS)
+    if missing is not None:
+        unread = (Unknown(missing.cause, f"which pods fail is not known: {missing.detail}", missing.remedy), *unread)
+    return _diagnosed(entries, found, snapshot, unread)
+
+
+def _profiles(named: Sequence[str | Profile]) -> tuple[Profile, ...]:
+    """The built-in profiles and those that are named, each once."""
+    from clusterproof.profiles.load import builtin_names
+
+    found = {entry.name: entry for entry in map(load_profile, [*builtin_names(), *named])}
+    return tuple(found.values())
+
+
+@paused()
+def _diagnosed(
+    profiles: Sequence[Profile],
+    found: Sequence[tuple[Log, tuple[Sighting, ...]]],
+    snapshot: Snapshot | Callable[[], Snapshot] | None,
+    unread: Sequence[Unknown] = (),
+) -> Diagnoses:
+    from clusterproof.checks.context import Context
+    from clusterproof.checks.diagnose import diagnoses
+    from clusterproof.checks.engine import findings, report
+    from clusterproof.errors import UnreadableClusterError
+    from clusterproof.fixes.propose import repair
+
+    logs, seen = [log for log, _ in found], [item for _, items in found for item in items]
+    judged: list[Finding] | None = None
+    undecided = ""
+    given: Snapshot | None = None
+    if seen:
+        try:
+            given = snapshot() if callable(snapshot) else snapshot
+        except UnreadableClusterError as error:
+            undecided = str(error)
+    if given is not None:
+        judged = []
+        for profile in profiles:
+            only = sorted({item.id for item in seen if item.id.partition("/")[0] == profile.name})
+            if only:
+                context = Context(given, profile)
+                judged += repair(context, report(context, findings(context, only))).findings
+    return diagnoses(profiles, logs, seen, findings=judged, unread=unread, undecided=undecided)
 
 
 def render_fix(report: Report, snapshot: Snapshot, style: str = "aws-cli") -> str:

@@ -19,10 +19,12 @@ SUMMARIES = {
     "connections": "List who reaches whom, between all workloads and Services.",
     "fix": "Print the proven change that makes failing requirements pass.",
     "diff": "Say what changed between two snapshots or reports, and which verdicts that changed.",
+    "diagnose": "Find known symptoms in logs, and say what their requirements come to now.",
     "explain": "Print a requirement's manual: what, why, how, and the remedy.",
     "profiles": "List, show and validate profiles.",
     "config": "Show what counts: clusterproof.yaml, the command line, and defaults.",
-    "snapshot": "Put kubectl and aws output into one file, or inspect such a file.",
+    "snapshot": "Put the live cluster, or kubectl and aws output, into one file; or inspect one.",
+    "permissions": "Print the least rights that reading live needs, as RBAC or IAM.",
 }
 """Every command with its one line of help, in the order of the help page; the modules are imported when used."""
 
@@ -101,7 +103,8 @@ def cli(ctx: click.Context) -> None:
     """Decide whether a Kubernetes cluster on AWS meets what an AI platform needs, and prove it.
 
     The answer holds for every node that the scheduler may choose, today's and
-    tomorrow's. Nothing is changed, and nothing is called: the input is files.
+    tomorrow's. Nothing is changed: the cluster and its AWS account are only read,
+    or files of what kubectl and aws print.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

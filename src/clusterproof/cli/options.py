@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from clusterproof.cli import configuration
+from clusterproof.cli import configuration, live
 from clusterproof.cli.output import TargetType, notes, progress, say
 from clusterproof.cli.suggest import did_you_mean
 from clusterproof.errors import UsageError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 LEVELS = ("must", "should", "may")
-DUMP = "kubectl get nodes,pods,services,endpointslices,deployments,statefulsets,daemonsets,networkpolicies -A -o json"
 
 
 def sources(function: F) -> F:
@@ -30,6 +29,11 @@ def sources(function: F) -> F:
         click.option("--world", metavar="NAME", help="A world that ships with clusterproof, instead of SRC."),
         *_reading(),
     )
+
+
+def lively(function: F) -> F:
+    """``--context``, ``--aws-profile`` and others: what is read where no SRC is named."""
+    return live.live()(function)
 
 
 def overlays(function: F) -> F:
@@ -65,7 +69,7 @@ def _reading() -> tuple[Callable[[F], F], ...]:
             multiple=True,
             help="Kinds that were asked for, with commas: one that no file shows is then empty, not unknown.",
         ),
-        click.option("--cluster", metavar="NAME", default="", help="The cluster meant, where the input holds several."),
+        click.option("--cluster", metavar="NAME", default="", help="The EKS cluster meant, where there are several."),
     )
 
 
@@ -203,18 +207,20 @@ def read(
     verbose: bool = False,
     rendered: Sequence[str] = (),
     namespace: str = "",
+    profile: str = "",
 ) -> Snapshot:
-    """The snapshot that the command line, else the configuration names, with rendered manifests on top.
+    """The snapshot that the command line, else the configuration names, else the live one; rendered manifests on top.
 
     Raises:
-        UsageError: nothing is named, or files and a world.
+        UsageError: files and a world, or either and options of live reading.
+        UnreadableClusterError: nothing is named, and neither a cluster nor an account can be read.
         InputError: something named cannot be used.
     """
     if configuration.note() and not quiet:
         say(configuration.note())
     if "-" in rendered and "-" in inputs:
         raise UsageError("standard input is both SRC and --with; write one of them into a file")
-    snapshot = _read(inputs, world, collected, cluster, quiet=quiet)
+    snapshot = _read(inputs, world, collected, cluster, profile, quiet=quiet)
     if rendered:
         from clusterproof import api
 
@@ -229,20 +235,24 @@ def read(
     return snapshot
 
 
-def _read(inputs: Sequence[str], world: str | None, collected: Sequence[str], cluster: str, *, quiet: bool) -> Snapshot:
+def _read(
+    inputs: Sequence[str], world: str | None, collected: Sequence[str], cluster: str, profile: str, *, quiet: bool
+) -> Snapshot:
     from clusterproof import api
 
     if world is not None:
         if inputs:
             raise UsageError("both SRC and --world are given; leave one out")
+        live.refuse_beside("--world")
         return api.load_world(world)
-    inputs = inputs or configuration.inputs()
+    if inputs:
+        live.refuse_beside("SRC")
+    elif not live.typed():
+        inputs = configuration.inputs()
     if not inputs:
-        raise UsageError(
-            "no input was named, and reading a live cluster is not built yet; dump it and name the files:\n"
-            f"  {DUMP} | clusterproof check - AWS-JSON-DIRECTORY --profile dynamo\n"
-            "or try it first without a cluster: clusterproof demo"
-        )
+        if not live.offered():
+            raise UsageError("no input was named; name a snapshot, or files of kubectl and aws output")
+        return live.read(cluster, profile, quiet=quiet)
     kinds = [kind for item in collected for kind in item.split(",") if kind]
     stdin = sys.stdin.buffer if "-" in inputs else None
     with progress(quiet) as observer:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import re
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -176,6 +177,18 @@ def _words(words: list[Any], path: str, found: Fields) -> None:
             words[number] = REDACTED
             found.append((f"{path}.{number}", CREDENTIAL))
         secret_next = bool(flag) and value is None
+
+
+def secret_text(value: str) -> bool:
+    """Whether a text holds a credential that is known by its own shape."""
+    return _SECRET_VALUE.search(value) is not None
+
+
+def credential_word(words: Iterable[str]) -> bool:
+    """Whether a command line holds anything that :func:`kubernetes_object` would take out."""
+    found: Fields = []
+    _words(list(words), "", found)
+    return bool(found)
 
 
 def aws_object(raw: Raw) -> Fields:

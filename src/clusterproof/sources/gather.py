@@ -12,6 +12,7 @@ from clusterproof.snapshot.compare import canonical
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, MemoryLines, Table, UnknownField
+from clusterproof.sources import asis
 from clusterproof.sources.batches import Batch
 from clusterproof.sources.clierrors import Failure
 from clusterproof.sources.documents import decode, wrong_type
@@ -42,6 +43,7 @@ class Gathered:
         self.seen = False
         self._decoder = msgspec.json.Decoder(kind.type)
         self._encoder = msgspec.json.Encoder()
+        self._api_version = api_version_of(kind)
 
     def add(self, batch: Batch) -> None:
         """Takes a batch's objects.
@@ -57,6 +59,8 @@ class Gathered:
 
     def _add(self, item: Any, batch: Batch, number: int) -> None:
         at = f"{batch.path}[{number}]" if batch.path and len(batch.items) > 1 else batch.path
+        if self._take_as_is(item, batch):
+            return
         raw, text = _plain(item, batch, at)
         # Items of a typed SecretList carry no kind of their own.
         if self.kind is kinds.HELM_RELEASES and (raw.get("kind") or batch.wire) == "Secret":
@@ -66,6 +70,20 @@ class Gathered:
         line = self._encoded(raw, batch, at)
         typed = self._typed(line, raw, batch, at)
         self._keep(self.kind.key(typed), line, typed, fields, batch)
+
+    def _take_as_is(self, item: Any, batch: Batch) -> bool:
+        """Takes an object as the text that it is, where redaction has nothing to do; whether it was taken."""
+        if self.kind.origin != "kubernetes" or not isinstance(item, (msgspec.Raw, bytes)):
+            return False
+        line = asis.kept(bytes(item), self.kind, self._api_version, batch.wire or self.kind.wire)
+        if line is None:
+            return False
+        try:
+            typed = self._decoder.decode(line)
+        except (msgspec.ValidationError, UnicodeDecodeError):
+            return False  # the long way says what is wrong with it
+        self._keep(self.kind.key(typed), line, typed, [], batch)
+        return True
 
     def _keep(self, key: str, line: bytes, typed: Any, fields: redact.Fields, batch: Batch) -> None:
         if key in self.lines:

@@ -63,6 +63,11 @@ _LOOPED = {kinds.NODEGROUPS.name, kinds.FARGATE_PROFILES.name, kinds.PREFIX_LIST
 _QUIET = " 2>&1"
 
 
+def cost(kind: Kind[Any]) -> str:
+    """What is unknown without a kind, in a clause."""
+    return _COSTS[kind.name]
+
+
 def script() -> str:
     """A POSIX shell script that makes a full dump of one cluster; needs ``CLUSTER`` and the usual credentials."""
     lines = ["set -u", "CLUSTER=${CLUSTER:?the name of the EKS cluster}", "mkdir -p dump && cd dump || exit", ""]

@@ -52,6 +52,7 @@ class Proxy:
         seen: every request so far.
         faults: by action (``ec2:DescribeSubnets``), or ``*`` for all: what answers instead of the server.
         most: the most requests that were under way at once.
+        kept: answers of the server that are given again without asking it, by request; None: it is always asked.
     """
 
     def __init__(self, target: str) -> None:
@@ -60,6 +61,7 @@ class Proxy:
         self.seen: list[Seen] = []
         self.faults: dict[str, Fault] = {}
         self.most = 0
+        self.kept: dict[tuple[str, str, bytes], tuple[int, bytes, str, dict[str, Any]]] | None = None
         self._under_way = 0
         self._lock = threading.Lock()
 
@@ -106,6 +108,10 @@ class Proxy:
         return Seen(service, name, page, sum(item.action == name for item in self.seen) + 1)
 
     def _forward(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        asked = (handler.command, handler.path, body)
+        if self.kept is not None and asked in self.kept:
+            send(handler, *self.kept[asked])
+            return
         headers = {key: value for key, value in handler.headers.items() if key.lower() not in ("host", "connection")}
         request = urllib.request.Request(  # noqa: S310 - http, made by the test
             self.target + handler.path, body or None, headers, method=handler.command
@@ -115,7 +121,10 @@ class Proxy:
                 status, found, text = answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             status, found, text = error.code, error.headers, error.read()
-        send(handler, status, text, found.get("Content-Type", ""), {"x-amzn-errortype": found["x-amzn-errortype"]})
+        answer = (status, text, found.get("Content-Type", ""), {"x-amzn-errortype": found["x-amzn-errortype"]})
+        if self.kept is not None:
+            self.kept[asked] = answer
+        send(handler, *answer)
 
 
 def send(

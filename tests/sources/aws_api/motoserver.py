@@ -168,4 +168,5 @@ if __name__ == "__main__":
     from moto.server import main
 
     extend()
+    os.environ.pop("MOTO_ACCOUNT_ID", None)  # it is moto's default now; left there, no key would be another account's
     main(["-H", "127.0.0.1", "-p", sys.argv[1]])

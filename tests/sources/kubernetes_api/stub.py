@@ -96,6 +96,7 @@ class Stub:
         self.connections = 0
         self.grants: set[tuple[str, str]] | None = None
         self.rules_incomplete = False
+        self.logs: dict[tuple[str, str, str, bool], bytes] = {}  # namespace, pod, container, previous
         self.clock_offset = 0.0
         self.gzip_from = 128 * 1024
         self.authority = trustme.CA()
@@ -311,6 +312,8 @@ class Stub:
 
     def _list(self, version: str, parts: list[str], request: Request) -> tuple[int, Raw | bytes]:
         namespace = ""
+        if len(parts) == 5 and (parts[0], parts[2], parts[4]) == ("namespaces", "pods", "log"):
+            return self._log(parts[1], parts[3], request.query)
         if parts[0] == "namespaces" and len(parts) == 3:
             namespace, parts = parts[1], parts[2:]
         name = parts[0]
@@ -325,6 +328,14 @@ class Stub:
             held = [item for item in held if item[0].startswith(f"{namespace}/")]
         selected = [item for item in held if _selected(item[2], request.query)]
         return self._page(version, name, selected, request, selectors=len(selected) != len(held))
+
+    def _log(self, namespace: str, pod: str, query: Mapping[str, str]) -> tuple[int, Raw | bytes]:
+        if not self.allowed("pods/log", namespace):
+            return 403, forbidden(self.user, "pods/log", "", namespace)
+        text = self.logs.get((namespace, pod, query.get("container", ""), query.get("previous") == "true"))
+        if text is None:
+            return 400, status(400, "BadRequest", f"container in pod {pod} is waiting to start, or terminated: not found")
+        return 200, text[: int(query.get("limitBytes", len(text)))]
 
     def _page(
         self, version: str, name: str, held: list[tuple[str, bytes, Raw]], request: Request, *, selectors: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import json
 import os
@@ -215,8 +216,12 @@ def test_token_file_is_read_again(stub: Stub, options: Options, tmp_path: Path) 
     assert "401" in failure(options(kubeconfig=config))
     answer = stub.answer
 
+    (tmp_path / "next").write_text(TOKEN)
+
     def rotated(request: Any) -> Any:
-        file.write_text(TOKEN)
+        if (tmp_path / "next").exists():
+            with contextlib.suppress(FileNotFoundError):  # another request was first
+                (tmp_path / "next").replace(file)
         return answer(request)
 
     stub.answer = rotated  # type: ignore[method-assign]

@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.sources.kubernetes_api.stub import FAULTS, RESOURCE_VERSION, TOKEN, Stub
+from tests.sources.kubernetes_api.stub import FAULTS, TOKEN, Stub
+from tests.sources.kubernetes_api.wire import RESOURCE_VERSION
 
 
 @pytest.fixture

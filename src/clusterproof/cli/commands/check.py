@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clusterproof.cli import configuration, options
+from clusterproof.cli import configuration, live, options
 from clusterproof.cli.output import Target, colour, deliver, width
 from clusterproof.reports import FORMATS
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     "required could not be decided.",
 )
 @options.sources
+@options.lively
 @options.overlays
 @options.profile
 @options.judging
@@ -52,10 +53,14 @@ def command(
 
     SRC is a snapshot file, a directory or archive of kubectl and aws output, a
     single such file, or - for standard input; several are read as one cluster.
+    Without SRC the cluster of the kubeconfig and its AWS account are read, and
+    nothing in them is changed.
     With --with, rendered manifests are judged as if they were applied; with
     --baseline, only what an earlier report does not have fails.
 
     \b
+      clusterproof check --profile dynamo
+      clusterproof check --profile dynamo --context prod --aws-profile prod
       clusterproof check prod.snapshot --profile dynamo
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
       kubectl get nodes,pods,services -A -o json | clusterproof check - ./aws --profile dynamo
@@ -66,7 +71,8 @@ def command(
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
     snapshot = options.read(
-        sources, world, collected, cluster, quiet=quiet, verbose=verbose, rendered=rendered, namespace=namespace
+        sources, world, collected, cluster, quiet=quiet, verbose=verbose, rendered=rendered, namespace=namespace,
+        profile=profile,
     )
     waivers = _waivers()
     report = api.check(
@@ -107,6 +113,7 @@ def _again(
 ) -> str:
     """What was typed, to be repeated in proposed commands; what the configuration says is said again by itself."""
     again = {
+        **live.again(),
         "--with": rendered if configuration.typed("rendered") else (),
         "--namespace": (namespace,) if configuration.typed("namespace") else (),
         "--set": parameters,

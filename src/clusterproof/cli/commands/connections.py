@@ -10,6 +10,7 @@ from clusterproof.cli.output import Target, colour, deliver, width
 
 @click.command(short_help="List who reaches whom, between all workloads and Services.")
 @options.sources
+@options.lively
 @options.overlays
 @options.formats("table", "json", "csv", "dot")
 @options.quiet
@@ -27,6 +28,8 @@ def command(
 
     From every workload to every Service's workload, per node group at both
     ends; where a connection does not work, the first layer that stops it.
+
+    Without SRC the live cluster and account are read.
 
     \b
       clusterproof connections prod.snapshot -o csv > connections.csv

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from clusterproof.cli import options
+from clusterproof.cli import live, options
 from clusterproof.cli.output import say, write
 
 STYLES = ("aws-cli", "terraform", "kubectl", "cloudformation")
@@ -18,6 +18,7 @@ STYLES = ("aws-cli", "terraform", "kubectl", "cloudformation")
     "found; 3 nothing fails but something required could not be decided.",
 )
 @options.sources
+@live.live("--as-user")
 @options.overlays
 @options.profile
 @click.option(
@@ -48,6 +49,8 @@ def command(
     Nothing is run and nothing is changed: the output is yours to read first.
     What was proven, and what it opens, stands in it as comments.
 
+    Without SRC the live cluster and account are read.
+
     \b
       clusterproof fix prod.snapshot --profile dynamo --as terraform -o fix.tf
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
@@ -56,7 +59,7 @@ def command(
     from clusterproof.reports.text import clean
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace)
+    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, profile=profile)
     report = api.check(snapshot, profile, **adjusted)
     plan = report.plan
     if plan is None:

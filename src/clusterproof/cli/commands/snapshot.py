@@ -1,4 +1,4 @@
-"""``clusterproof snapshot``: files to one snapshot file, and what is in one."""
+"""``clusterproof snapshot``: the live cluster, or files, to one snapshot file; and what is in one."""
 
 from __future__ import annotations
 
@@ -38,30 +38,32 @@ class SnapshotCommand(click.Group):
 
 @click.group(
     cls=SnapshotCommand,
-    short_help="Put kubectl and aws output into one file, or inspect such a file.",
+    short_help="Put the live cluster, or kubectl and aws output, into one file; or inspect one.",
 )
 def command() -> None:
-    """Put kubectl and aws output into one file, or inspect such a file.
+    """Put the live cluster and account, or kubectl and aws output, into one file; or inspect such a file.
 
     \b
+      clusterproof snapshot -o prod.snapshot
       clusterproof snapshot ./dump -o prod.snapshot
       clusterproof snapshot inspect prod.snapshot
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
 
 
 @command.command("make", hidden=True)
-@click.argument("sources", metavar="SRC...", nargs=-1)
+@click.argument("sources", metavar="[SRC]...", nargs=-1)
 @click.option(
     "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="The snapshot to write; needed."
 )
 @options.reading
+@options.lively
 @options.quiet
 def make(sources: tuple[str, ...], file: Path | None, collected: tuple[str, ...], cluster: str, quiet: bool) -> None:
-    """Put kubectl and aws output into one snapshot file."""
+    """Put the live cluster and account, or kubectl and aws output, into one snapshot file."""
     from clusterproof.snapshot.writer import write
 
     if file is None:
-        raise UsageError("no file to write was named; write: clusterproof snapshot SRC... -o FILE")
+        raise UsageError("no file to write was named; write: clusterproof snapshot [SRC]... -o FILE")
     snapshot = options.read(sources, None, collected, cluster, quiet=quiet)
     write(snapshot, file)
     if not quiet:

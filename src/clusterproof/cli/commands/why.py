@@ -16,6 +16,7 @@ from clusterproof.errors import UsageError
 @click.argument("source", metavar="FROM")
 @click.argument("destination", metavar="TO:PORT")
 @options.sources
+@options.lively
 @options.overlays
 @click.option("--on", metavar="GROUP", default="", help="Look only at this node group for FROM.")
 @options.formats("table", "json")
@@ -38,6 +39,8 @@ def command(
 
     FROM and TO are workloads or Services as kind/namespace/name; the port is
     that of the Service or, for a workload, that of its pods.
+
+    Without SRC the live cluster and account are read.
 
     \b
       clusterproof why deploy/dynamo/worker svc/dynamo/etcd:2379 prod.snapshot

@@ -156,9 +156,15 @@ def explain(error: BaseException, what: str, action: str, identity: Identity, re
             f"{lead}: the endpoint of {action} in {region} could not be reached",
             "see that the region exists, and that this machine reaches it (proxy, VPC endpoint, --endpoint-url)",
         )
-    if name == "ResponseParserError":
+    if name == "ResponseParserError" or not _is_botocore(error):
+        # Beside its own errors botocore falls over pages that are no answers at all.
         return not_answered(lead, action)
     return Unknown(Cause.ERROR, f"{lead}: {action} ended with {name}", "read again")
+
+
+def _is_botocore(error: BaseException) -> bool:
+    response = getattr(error, "response", None)
+    return type(error).__module__.startswith("botocore") and not isinstance(response, dict)
 
 
 def not_answered(lead: str, action: str) -> Unknown:

@@ -142,6 +142,32 @@ class Client:
             if self.cancelled.wait(wait):
                 raise Cancelled
 
+    def text(self, path: str, *, until: float, params: Sequence[tuple[str, str]] = ()) -> bytes:
+        """One request's answer as it is, whatever its type (a log); asked for once.
+
+        Args:
+            path: from ``/api`` on.
+            until: the deadline, on ``time.monotonic``.
+            params: the query.
+
+        Raises:
+            Stopped: no usable answer.
+            Cancelled: the reading was interrupted.
+            UnreadableClusterError: there are no credentials to ask with.
+        """
+        try:
+            for _ in range(2):
+                generation = self._credentials.generation
+                status, headers, data = self._exchange(path, until, params, "*/*", None)
+                if status != 401 or not self._credentials.renew(generation):
+                    break
+        except _Repeat as failed:
+            raise failed.stopped from None
+        if status >= 300:
+            refusal = self._refusal(status, headers, headers.get("content-type", "").partition(";")[0].strip().lower())
+            raise refusal.stopped if isinstance(refusal, _Repeat) else refusal
+        return data
+
     def _may_repeat(self) -> bool:
         with self._lock:
             self._retries -= 1

@@ -1,0 +1,178 @@
+"""One cell of the fault matrix: one call of one API goes wrong in one way, everything else is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
+
+import msgspec
+
+import clusterproof
+from clusterproof.checks.context import Context
+from clusterproof.checks.engine import findings
+from clusterproof.profiles.model import Profile
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.kinds import Kind
+from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.sources.aws_api import AccountRead
+from clusterproof.verdict.algebra import Verdict
+from tests.faults.served import Lane, World
+from tests.sources.aws_api.faults import Fault as AwsFault
+from tests.sources.aws_api.faults import cut, hang, page_of_a_proxy, refuse
+
+FAULTS = ("denied", "expired", "throttled", "timed out", "cut", "page 2 cut", "500", "HTML")
+"""The columns: refused by RBAC or IAM; credentials that expire at this call; throttled whenever it is asked; silent
+until the deadline; the first answer ends in its middle; the second page does; an error of the server; a proxy's page."""
+
+HANGS = 1.5
+"""Seconds of silence; the deadline of a call in these cells is 1 s."""
+
+EXPECTED: Mapping[str, tuple[Cause, ...]] = {
+    "denied": (Cause.DENIED,),
+    "expired": (Cause.DENIED, Cause.ERROR),
+    "throttled": (Cause.THROTTLED,),
+    "timed out": (Cause.TIMED_OUT,),
+    "cut": (Cause.INCOMPLETE, Cause.NOT_ANSWERABLE),
+    "page 2 cut": (Cause.INCOMPLETE,),
+    "500": (Cause.ERROR, Cause.NOT_ANSWERABLE),
+    "HTML": (Cause.NOT_ANSWERABLE,),
+}
+"""The causes that a fault may have in the snapshot."""
+
+_KUBERNETES: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "denied": ("403", {}),
+    "expired": ("401", {}),
+    "throttled": ("429", {}),
+    "timed out": ("hang", {"delay": HANGS}),
+    "cut": ("cut", {}),
+    "page 2 cut": ("cut", {"after": 1}),
+    "500": ("500", {}),
+    "HTML": ("html", {}),
+}
+_AWS: Mapping[str, Callable[[], AwsFault]] = {
+    "denied": lambda: refuse("UnauthorizedOperation", 403),
+    "expired": lambda: refuse("ExpiredToken", 403),
+    "throttled": lambda: refuse("RequestLimitExceeded", 503),
+    "timed out": lambda: hang(HANGS),
+    "cut": cut,
+    "page 2 cut": lambda: cut(page=2),
+    "500": lambda: refuse("InternalError", 500),
+    "HTML": lambda: page_of_a_proxy(200),
+}
+_NAMES_OF = {
+    kinds.NODEGROUPS: kinds.NODEGROUP_NAMES,
+    kinds.FARGATE_PROFILES: kinds.FARGATE_PROFILE_NAMES,
+    kinds.PREFIX_LIST_ENTRIES: kinds.MANAGED_PREFIX_LISTS,
+}
+"""Kinds that are read one by one, for the names that another call lists."""
+LIST_CLUSTERS = "eks:ListClusters"
+"""Asked for only where no cluster is named; in its cells none is."""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """What one fault left.
+
+    Attributes:
+        call: a path of the Kubernetes API, or an action of AWS.
+        fault: one of :data:`FAULTS`.
+        kind: the kind that the call lists; None for those that list none.
+        struck: whether the fault struck at all (a kind of one page has no second).
+        missing: why kinds are incomplete, by name.
+        verdicts: by requirement.
+        unknowns: what each requirement says that it does not know.
+    """
+
+    call: str
+    fault: str
+    kind: Kind[Any] | None
+    struck: bool
+    missing: dict[str, Unknown]
+    verdicts: dict[str, Verdict]
+    unknowns: dict[str, str]
+
+
+@cache
+def profile() -> Profile:
+    """The shipped profile."""
+    return clusterproof.load_profile("dynamo")
+
+
+def calls(world: World) -> tuple[str, ...]:
+    """Every call that reading makes: the rows."""
+    return (*world.paths, *sorted({*world.actions, LIST_CLUSTERS}))
+
+
+def kind_of(call: str) -> Kind[Any] | None:
+    """The kind that a call lists."""
+    if not call.startswith("/"):
+        return next((kind for kind in kinds.ALL if kind.origin == "aws" and kind.permission == call), None)
+    group, _, resource = call.removeprefix("/apis/").removeprefix("/api/").rpartition("/")
+    group = group.rpartition("/")[0]
+    return next(
+        (k for k in kinds.ALL if k.permission == (f"list {resource}.{group}" if group else f"list {resource}")), None
+    )
+
+
+def cell(world: World, call: str, fault: str) -> Cell:
+    """Reads again what the call reads, with the fault, and judges the world with it."""
+    with world.lane() as lane:
+        snapshot, struck = (_kubernetes if call.startswith("/") else _aws)(world, lane, call, fault)
+    return judged(snapshot, call, fault, struck=struck)
+
+
+def cells(world: World, faults: tuple[str, ...] = FAULTS, lanes: int = 1) -> list[Cell]:
+    """All cells of these columns, row by row; as many at once as the world has lanes."""
+    wanted = [(call, fault) for call in calls(world) for fault in faults]
+    with ThreadPoolExecutor(lanes) as threads:
+        return list(threads.map(lambda pair: cell(world, *pair), wanted))
+
+
+def judged(snapshot: Snapshot, call: str, fault: str, *, struck: bool) -> Cell:
+    """The cell for what was read."""
+    found = findings(Context(snapshot, profile()))
+    gaps = {name: snapshot.missing(table.kind) for name, table in snapshot.tables.items()}
+    return Cell(
+        call,
+        fault,
+        kind_of(call),
+        struck,
+        {name: why for name, why in gaps.items() if why is not None},
+        {finding.name: finding.verdict for finding in found},
+        {finding.name: " ".join(str(unknown) for unknown in finding.unknowns) for finding in found},
+    )
+
+
+def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, bool]:
+    name, options = _KUBERNETES[fault]
+    made = lane.stub.fault(call.replace(".", r"\."), name, **options)
+    kind = kind_of(call)
+    patience: dict[str, Any] = {"attempts": 2, "backoff": 0.001, "call_timeout": 0.3}
+    if kind is not None:
+        # Namespaces are read with it, so that something is answered; for them, nodes are.
+        beside = kinds.NODES if kind is kinds.NAMESPACES else kinds.NAMESPACES
+        answers = lane.cluster([kind, beside], page=1, **patience).answers
+        read = tuple(answer for answer in answers if answer.kind is kind)
+    else:
+        read = lane.cluster(**patience | {"call_timeout": 1.0}).answers
+    return world.joined(*read), made.hits > 0
+
+
+def _aws(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, bool]:
+    lane.proxy.faults[call] = _AWS[fault]()
+    kind = kind_of(call)
+    options: dict[str, Any] = {"deadline": 1.0} if fault == "timed out" else {"deadline": 30.0}
+    if fault == "page 2 cut":
+        options["page_size"] = 5
+    if call == LIST_CLUSTERS:
+        options["cluster"] = ""
+    only = None
+    if kind is not None and fault != "denied":  # denied: all is read, so that what follows from it is seen too
+        others = [later for later, names in _NAMES_OF.items() if names is kind]
+        only = [kind, *others, *([_NAMES_OF[kind]] if kind in _NAMES_OF else [])]
+    given: AccountRead = lane.account(only, **options)
+    page = 2 if fault == "page 2 cut" else 1
+    struck = any(item.action == call and item.page >= page for item in lane.proxy.seen)
+    return world.joined(*given.answers), struck

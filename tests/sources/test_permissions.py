@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import msgspec
+import pytest
+import yaml
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause
+from clusterproof.sources import permissions
+from clusterproof.sources.aws_api import AccountOptions
+from clusterproof.sources.aws_api.account import read_account
+from clusterproof.sources.aws_api.records import AccountRead
+from tests.e2e.moto_account import environment
+from tests.sources.aws_api.conftest import Demo, demo_account  # noqa: F401 - a fixture
+from tests.sources.aws_api.motoserver import REGION, post
+
+CLUSTER = "demo-gpu"
+AWS = [kind for kind in kinds.ALL if kind.origin == "aws"]
+
+
+class _Cel(msgspec.Struct):
+    kinds: tuple[str, ...]
+
+
+class _Check(msgspec.Struct):
+    cel: _Cel | None = None
+
+
+class _Requirement(msgspec.Struct):
+    check: _Check
+
+
+class _Profile(msgspec.Struct):
+    requirements: tuple[_Requirement, ...]
+
+
+def test_a_profile_adds_the_kinds_that_it_names() -> None:
+    """Everything that the engine reads, and what the profile's own expressions read besides."""
+    plain = permissions.needed_kinds()
+    assert kinds.CONFIG_MAPS not in plain
+    assert {kind.name for kind in AWS} <= {kind.name for kind in plain}
+    profile = _Profile((_Requirement(_Check(_Cel(("configmaps",)))), _Requirement(_Check())))
+    assert set(permissions.needed_kinds(profile)) == {*plain, kinds.CONFIG_MAPS}
+
+
+def test_rbac_is_what_kubernetes_takes() -> None:
+    """One ClusterRole that lists each resource in its own group and nothing else, and its binding."""
+    needed = permissions.needed_kinds()
+    role, binding = yaml.safe_load_all(permissions.rbac(needed))
+    granted = {
+        (f"{verb} {resource}.{group}" if group else f"{verb} {resource}")
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert granted == {kind.permission for kind in needed if kind.origin == "kubernetes"}
+    assert (role["kind"], binding["kind"]) == ("ClusterRole", "ClusterRoleBinding")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [
+        {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "clusterproof-readers"}
+    ]
+
+
+def test_rbac_of_few_kinds() -> None:
+    """Without Helm releases no Secrets may be read; with logs, pods' logs may; kinds of AWS are left out."""
+    text = permissions.rbac([kinds.PODS, kinds.SUBNETS], logs=True, group="auditors")
+    role, binding = yaml.safe_load_all(text)
+    assert role["rules"] == [
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    ]
+    assert binding["subjects"][0]["name"] == "auditors"
+    assert next(yaml.safe_load_all(permissions.rbac([kinds.SUBNETS])))["rules"] == []
+    secrets = permissions.rbac([kinds.HELM_RELEASES])
+    assert "Helm keeps its releases in Secrets" in secrets
+    assert next(yaml.safe_load_all(secrets))["rules"][0]["resources"] == ["secrets"]
+
+
+def test_iam_is_each_action_once() -> None:
+    """One statement per service, actions sorted, nothing but what the registry names."""
+    policy = json.loads(permissions.iam(permissions.needed_kinds()))
+    actions = [action for statement in policy["Statement"] for action in statement["Action"]]
+    assert sorted(actions) == sorted({kind.permission for kind in AWS})
+    assert all(item["Effect"] == "Allow" and item["Resource"] == "*" for item in policy["Statement"])
+    assert policy["Version"] == "2012-10-17"
+
+
+def _read() -> AccountRead:
+    return read_account(AccountOptions(cluster=CLUSTER, attempts=2, deadline=20.0))
+
+
+def _missing(given: AccountRead) -> dict[str, Any]:
+    return {a.kind.name: a.coverage[0].missing for a in given.answers if a.coverage[0].missing is not None}
+
+
+@pytest.fixture
+def enforced(demo_account: Demo, monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: F811 - the fixture
+    """The demo's account with IAM enforced, read as a user; gives what sets the user's policy."""
+    demo_account.proxy.reset()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    admin = boto3.client(
+        "iam",
+        endpoint_url=demo_account.url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    admin.create_user(UserName="reader")
+    key = admin.create_access_key(UserName="reader")["AccessKey"]
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    admin.create_user(UserName="root")
+    admin.put_user_policy(UserName="root", PolicyName="all", PolicyDocument=json.dumps(everything))
+    root = admin.create_access_key(UserName="root")["AccessKey"]
+    ruler = boto3.client(
+        "iam",
+        endpoint_url=demo_account.url,
+        region_name=REGION,
+        aws_access_key_id=root["AccessKeyId"],
+        aws_secret_access_key=root["SecretAccessKey"],
+    )
+    for name, value in environment(demo_account.proxy.url, REGION).items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+    post(demo_account.url, "/moto-api/reset-auth", "0")
+
+    def allow(policy: str) -> None:
+        ruler.put_user_policy(UserName="reader", PolicyName="read", PolicyDocument=policy)
+
+    yield allow
+    post(demo_account.url, "/moto-api/reset-auth", "inf")
+    for user, policy, held in (("reader", "read", key), ("root", "all", root)):
+        admin.delete_user_policy(UserName=user, PolicyName=policy)
+        admin.delete_access_key(UserName=user, AccessKeyId=held["AccessKeyId"])
+        admin.delete_user(UserName=user)
+
+
+@pytest.mark.slow
+def test_the_least_policy_is_exactly_what_is_called(demo_account: Demo, enforced: Any) -> None:  # noqa: F811
+    """With IAM enforced the policy reads everything, and every action in it is called: none is too many."""
+    needed = permissions.needed_kinds()
+    enforced(permissions.iam(needed))
+    given = _read()
+    assert _missing(given) == {}
+    assert given.identities[0].arn == f"arn:aws:iam::{given.account}:user/reader"
+    assert demo_account.proxy.actions == {*permissions.actions(needed), "sts:GetCallerIdentity"}
+
+
+@pytest.mark.slow
+def test_each_action_taken_away_is_named(enforced: Any) -> None:
+    """Without one action of the policy its kind is unknown, denied, and names that action."""
+    needed = permissions.needed_kinds()
+    for kind in AWS:
+        enforced(permissions.iam([other for other in needed if other is not kind]))
+        why = _missing(_read())[kind.name]
+        assert why.cause is Cause.DENIED, why
+        assert why.remedy == f"grant {kind.permission}"
+        assert kind.permission in why.detail
+
+
+@pytest.mark.slow
+def test_no_rights_at_all(enforced: Any) -> None:
+    """A user who may do nothing reads nothing; every kind is denied and names what it needs."""
+    enforced('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sqs:*","Resource":"*"}]}')
+    given = _read()
+    assert given.nothing_read
+    assert {why.cause for why in _missing(given).values()} == {Cause.DENIED}
