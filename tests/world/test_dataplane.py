@@ -32,7 +32,12 @@ def test_defaults_of_the_vpc_cni() -> None:
     [
         ("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "true", "custom_networking", True),
         ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true", "external_snat", True),
-        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.1.0.0/16, 10.2.0.0/16", "exclude_snat", ("10.1.0.0/16", "10.2.0.0/16")),
+        (
+            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+            "10.1.0.0/16, 10.2.0.0/16",
+            "exclude_snat",
+            ("10.1.0.0/16", "10.2.0.0/16"),
+        ),
         ("AWS_VPC_K8S_CNI_RANDOMIZESNAT", "none", "random_ports", False),
         ("ENABLE_POD_ENI", "true", "pod_groups", True),
         ("POD_SECURITY_GROUP_ENFORCING_MODE", "standard", "strict", False),
@@ -128,7 +133,7 @@ def test_two_enforcers_are_not_modelled() -> None:
 
 
 def test_ambient_mesh_is_not_modelled() -> None:
-    """ztunnel redirects pod traffic."""
+    """Ztunnel redirects pod traffic."""
     found = plane(daemon(Tiny(), "ztunnel")).modelled
     assert isinstance(found, Unknown)
     assert "ztunnel" in found.detail

@@ -114,7 +114,10 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
             raise NotFoundError(f"there is no Service {rest or target} in the snapshot; {hint}")
         return _service(context, service, port, rest)
     workload = find_workload(context.world, target)
-    ports = parse_port(port)
+    try:
+        ports = parse_port(port if "/" in port else f"{port}/TCP")
+    except ValueError as error:
+        raise UsageError(f"{text}: {error}") from None
     if ports.low != ports.high:
         raise UsageError(f"{text}: name one port, not a range; a range is what a profile's requirement may ask for")
     return Question(ports.low, ports.protocol, None, by_name=False), [_party(context, workload)], workload.id

@@ -67,9 +67,7 @@ def _no_answers(_nodes: Table[Node]) -> dict[object, tuple[object, _Born]]:
     return {}
 
 
-def _born(
-    group: NodeGroup, members: Sequence[Node], hosts: _Hosts, plane: DataPlane, readable: Readable
-) -> _Born:
+def _born(group: NodeGroup, members: Sequence[Node], hosts: _Hosts, plane: DataPlane, readable: Readable) -> _Born:
     found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown]]] = defaultdict(list)
     for node in members:
         host = hosts.of(node)

@@ -352,7 +352,9 @@ def _allocatable(snapshot: Snapshot, siblings: Sequence[Node], instance_type: st
     """A sibling's of the same instance type, else what EKS leaves of the type's capacity.
 
     EKS reserves 255 MiB + 11 MiB per pod and 100 MiB for eviction, and 6 % of the first core, 1 % of the
-    second, 0.5 % of the next two and 0.25 % of the rest (amazon-eks-ami, nodeadm ``kubelet/reserved``).
+    second, 0.5 % of the next two and 0.25 % of the rest (amazon-eks-ami, nodeadm ``kubelet/reserved``). How many pods
+    a node will reserve for is not known, so none are counted: what is predicted is never less than what the node
+    will offer, because a feasible place must not be left out. Local storage is the volume's, and not predicted.
     """
     for node in siblings:
         if not instance_type or node.metadata.labels.get(INSTANCE_TYPE, instance_type) == instance_type:
@@ -367,12 +369,11 @@ def _allocatable(snapshot: Snapshot, siblings: Sequence[Node], instance_type: st
     cores = info.v_cpu_info.default_v_cpus
     reserved = 60 + 10 * (cores > 1) + 5 * min(max(cores - 2, 0), 2) + 2.5 * max(cores - 4, 0)
     pods = 110 if cores < 30 else 250
-    memory = info.memory_info.size_in_mib - (255 + 11 * pods) - 100
+    memory = info.memory_info.size_in_mib - 255 - 100
     result: dict[str, Quantity] = {
         "cpu": f"{int(cores * 1000 - reserved)}m",
         "memory": f"{memory}Mi",
         "pods": str(pods),
-        "ephemeral-storage": "18Gi",
     }
     gpus = sum(gpu.count for gpu in info.gpu_info.gpus if gpu.manufacturer.upper() == "NVIDIA") if info.gpu_info else 0
     if gpus:
