@@ -133,8 +133,8 @@ def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool, *, brief
         margin = " " * width_of(prefix)
         lines += hang(prefix, words.told(hop), width, shown=shown)
         for ref in _telling(hop, verbose):
-            brief = Ref(ref.kind, ref.key) if hop.outcome is Outcome.WORKS and not verbose else ref
-            evidence = words.evidence(brief, whole=verbose)
+            named = Ref(ref.kind, ref.key) if hop.outcome is Outcome.WORKS and not verbose else ref
+            evidence = words.evidence(named, whole=verbose)
             lines += hang(f"{margin}read in ", evidence, width, shown=f"{margin}{paint.dim('read in')} ")
         if hop.unknown is not None and hop.unknown.remedy:
             lines += hang(f"{margin}to know it: ", hop.unknown.remedy, width)

@@ -12,7 +12,7 @@ from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
 from clusterproof.sources.gather import Gathered, added_up
 
-_CUSTOM = (kinds.ENI_CONFIGS, kinds.SECURITY_GROUP_POLICIES, *kinds.OTHER_POLICIES)
+_CUSTOM: tuple[Kind[Any], ...] = (kinds.ENI_CONFIGS, kinds.SECURITY_GROUP_POLICIES, *kinds.OTHER_POLICIES)
 _EVERYWHERE_KINDS = (kinds.SERVICES, kinds.ENDPOINTS, kinds.ENDPOINT_SLICES, kinds.SERVICE_ACCOUNTS, kinds.CONFIG_MAPS)
 """Every cluster has some of these in more than one namespace."""
 _TAG_GROUP, _TAG_CLUSTER = "eks:nodegroup-name", "eks:cluster-name"
