@@ -69,11 +69,11 @@ def test_no_odds_without_a_running_server() -> None:
     assert "no running pod" in found.unknown.detail
 
 
-def test_no_odds_where_the_server_may_not_be() -> None:
-    """A server pod on a node that refuses it now (a taint came later) gives no number for certain."""
+def test_a_server_stays_where_it_is() -> None:
+    """A taint that came later does not move the server: of the three nodes left for the client back-1 is refused."""
     tiny = placed("back-0")
     tiny.objects["nodes"][2]["spec"]["taints"] = [{"key": "late", "effect": "NoSchedule"}]
-    assert odds(tiny).unknown is not None
+    assert odds(tiny).fails_first == pytest.approx(1 / 3)
 
 
 def test_no_odds_of_a_pass() -> None:

@@ -54,9 +54,11 @@ def test_unread_is_never_yes() -> None:
     late = two_groups(FRONT, BACK, nodes=2).put(kinds.NODEGROUP_NAMES, {"name": "late"})
     answer = why(late.snapshot(), CLIENT, TARGET)
     assert answer.verdict is Verdict.UNKNOWN
-    assert answer.sentence == "Not known: the template of node group late was not read."
+    assert answer.sentence.startswith(
+        "Not known: the template of node group late was not read. To know it, run: aws eks"
+    )
     part = two_groups(FRONT, BACK, nodes=2).partly(kinds.NODES, Unknown(Cause.DENIED, "nodes: denied", "list nodes"))
-    assert why(part.snapshot(), CLIENT, TARGET).sentence == "Not known: nodes: denied."
+    assert why(part.snapshot(), CLIENT, TARGET).sentence == "Not known: nodes: denied. To know it, list nodes"
 
 
 def behind(*rules: str) -> Tiny:

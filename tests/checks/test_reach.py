@@ -66,7 +66,7 @@ def test_a_group_at_zero_counts() -> None:
     found = ask(tiny.put(kinds.INSTANCE_TYPES, {"InstanceType": "m5.xlarge"}), reach())
     assert (found.verdict, found.summary) == (
         Verdict.DEPENDS,
-        "deploy/app/server:80: works from back and front, blocked from zero",
+        "deploy/app/server:80: works from back and front, blocked from zero (no nodes yet)",
     )
 
 

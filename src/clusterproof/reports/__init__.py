@@ -23,6 +23,7 @@ def render(
     colour: bool = False,
     verbose: bool = False,
     arguments: str = "SRC",
+    profile: str = "",
 ) -> str:
     """A report as text that ends in a newline.
 
@@ -33,6 +34,7 @@ def render(
         colour: add colour to a table; nothing is said by colour alone.
         verbose: open every finding, also those that pass, and show all evidence.
         arguments: how the user named the input, for the commands that the report proposes.
+        profile: how the user named a profile file, for these commands; empty for a built-in profile.
 
     Raises:
         ValueError: no such format.
@@ -40,7 +42,9 @@ def render(
     if format == "table":
         from clusterproof.reports import terminal
 
-        return terminal.render(report, width=width, colour=colour, verbose=verbose, arguments=arguments)
+        return terminal.render(
+            report, width=width, colour=colour, verbose=verbose, arguments=arguments, profile=profile
+        )
     if format == "json":
         from clusterproof.reports import encoding
 
@@ -48,5 +52,5 @@ def render(
     if format == "markdown":
         from clusterproof.reports import markdown
 
-        return markdown.render(report, verbose=verbose, arguments=arguments)
+        return markdown.render(report, verbose=verbose, arguments=arguments, profile=profile)
     raise ValueError(f"no format {format!r}; there are {', '.join(FORMATS)}")

@@ -144,6 +144,12 @@ def _of_this_cluster(snapshot: Snapshot, asg: AutoScalingGroup) -> bool:
 
     The Cluster Autoscaler's own settings (``node-template/…``, ``autoscaling-options/…``) name no cluster.
     """
+    named = clusters_named(asg)
+    return snapshot.meta.cluster in named if snapshot.meta.cluster else bool(named)
+
+
+def clusters_named(asg: AutoScalingGroup) -> frozenset[str]:
+    """The clusters that an Auto Scaling group's tags name."""
     named: set[str] = set()
     for tag in asg.tags:
         if tag.key == "eks:cluster-name":
@@ -152,7 +158,7 @@ def _of_this_cluster(snapshot: Snapshot, asg: AutoScalingGroup) -> bool:
             rest = tag.key.removeprefix(prefix)
             if rest != tag.key and rest not in ("enabled", "disabled") and "/" not in rest:
                 named.add(rest)
-    return snapshot.meta.cluster in named if snapshot.meta.cluster else bool(named)
+    return frozenset(named)
 
 
 def _self_managed(snapshot: Snapshot, nodes: list[Node], managed: set[str]) -> tuple[list[NodeGroup], list[Node]]:
@@ -258,11 +264,50 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
     if any(cluster.compute_config.enabled for cluster in snapshot.objects(kinds.CLUSTERS)):
         what = "EKS Auto Mode may make nodes of its own; its node pools are not modelled"
         result.append(Unknown(Cause.NOT_MODELLED, what))
-    for workload in workloads:
-        if workload.labels.get("app.kubernetes.io/name") == "karpenter":
-            what = f"Karpenter ({workload.id}) may make nodes of its own; its node pools are not modelled"
-            result.append(Unknown(Cause.NOT_MODELLED, what))
+    result += _unclaimed(snapshot)
+    result += _karpenter(snapshot, workloads)
     return tuple(result)
+
+
+_AUTOSCALER = "k8s.io/cluster-autoscaler/"
+
+
+def _unclaimed(snapshot: Snapshot) -> list[Unknown]:
+    """Auto Scaling groups that a Cluster Autoscaler is told to grow, without a tag that says for which cluster."""
+    result: list[Unknown] = []
+    ours = {instance_id(node) for node in snapshot.objects(kinds.NODES)}
+    for asg in snapshot.objects(kinds.AUTO_SCALING_GROUPS):
+        tags = {tag.key for tag in asg.tags if tag.key.startswith(_AUTOSCALER)}
+        grown = bool(tags) and f"{_AUTOSCALER}disabled" not in tags and asg.max_size > 0
+        running = any(instance.instance_id in ours for instance in asg.instances)
+        if grown and not running and not clusters_named(asg):
+            what = (
+                f"Auto Scaling group {asg.auto_scaling_group_name} is tagged for the Cluster Autoscaler and names no "
+                "cluster: it may be this one's, at zero nodes"
+            )
+            remedy = f"tag the group {_AUTOSCALER}CLUSTER"
+            result.append(Unknown(Cause.INCOMPLETE, what, remedy))
+    return result
+
+
+def _karpenter(snapshot: Snapshot, workloads: Iterable[Workload]) -> list[Unknown]:
+    """Karpenter by its controller, else by its kinds or its nodes; unknown where none of them could show it."""
+    found = [f"({w.id})" for w in workloads if w.labels.get("app.kubernetes.io/name") == "karpenter"]
+    if not found:
+        found = [
+            f"(CustomResourceDefinition {crd.metadata.name})"
+            for crd in snapshot.objects(kinds.CRDS)
+            if crd.metadata.name in ("nodepools.karpenter.sh", "provisioners.karpenter.sh")
+        ][:1]
+    if found:
+        what = "Karpenter {} may make nodes of its own; its node pools are not modelled"
+        return [Unknown(Cause.NOT_MODELLED, what.format(one)) for one in found]
+    gaps = [snapshot.missing(kind) for kind in (kinds.DEPLOYMENTS, kinds.PODS, kinds.CRDS)]
+    unread_gaps = [gap for gap in gaps if gap is not None]
+    if len(unread_gaps) < len(gaps):
+        return []
+    what = "whether Karpenter may make nodes: neither Deployments, Pods nor CustomResourceDefinitions were all read"
+    return [Unknown(unread_gaps[-1].cause, what, unread_gaps[-1].remedy)]
 
 
 def _on_eks(snapshot: Snapshot) -> bool:

@@ -135,6 +135,7 @@ def _unborn(
                 zone=template.zone,
                 host=template.host,
                 eni_config=config,
+                devices_known=template.devices_known,
             )
         )
     return result

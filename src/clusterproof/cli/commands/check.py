@@ -48,20 +48,33 @@ def command(
     \b
       clusterproof check prod.snapshot --profile dynamo
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
-      kubectl get nodes,pods,services -A -o json | clusterproof check - ./aws --profile dynamo
+
+    From a pipe, this is enough of Kubernetes (the AWS side: files of ./aws):
+
+    \b
+      KINDS=nodes,pods,deployments,statefulsets,daemonsets,services,endpointslices
+      KINDS=$KINDS,networkpolicies,persistentvolumeclaims,persistentvolumes
+      KINDS=$KINDS,namespaces,customresourcedefinitions
+      kubectl get $KINDS -A -o json | clusterproof check - ./aws --profile dynamo
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
     snapshot = options.read(sources, world, collected, cluster, quiet=quiet, verbose=verbose)
     report = api.check(snapshot, profile, **adjusted)
-    again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
-    show(report, targets, verbose, quiet, options.given(sources, world, again))
+    again = {
+        "--collected": collected,
+        "--cluster": (cluster,) if cluster else (),
+        "--set": parameters,
+        "--nodes": node_sets,
+        "--workload": workloads,
+    }
+    show(report, targets, verbose, quiet, options.given(sources, world, again), options.own(profile))
     return report.exit_status
 
 
-def show(report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, arguments: str) -> None:
-    """Render a report into every target."""
+def show(report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, arguments: str, profile: str) -> None:
+    """Render a report into every target; the input and a profile file are named as in :func:`clusterproof.reports.render`."""
     from clusterproof import reports
 
     def make(target: Target) -> str:
@@ -72,6 +85,7 @@ def show(report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, 
             colour=target.file is None and colour(),
             verbose=verbose,
             arguments=arguments,
+            profile=profile,
         )
 
     deliver(targets, make, quiet=quiet)

@@ -51,4 +51,4 @@ def command(
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
     report = api.check(api.load_world(world), profile, **adjusted)
     again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
-    show(report, targets, verbose, quiet, options.given((), world, again))
+    show(report, targets, verbose, quiet, options.given((), world, again), options.own(profile))

@@ -48,6 +48,7 @@ class Container(Obj, frozen=True):
     ports: tuple[ContainerPort, ...] = ()
     resources: Resources = field(default_factory=Resources)
     env: tuple[EnvVar, ...] = ()
+    env_from: tuple[EnvSource, ...] = ()
     restart_policy: str = ""
 
 
