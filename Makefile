@@ -23,9 +23,9 @@ setup:
 setup-dev:
 	@scripts/setup.sh dev
 
-# The demo's cluster has faults to show, so its status is 1: that is the expected end.
+# The demo's cluster has faults to show; the command exits with 0 all the same, as its own help says.
 demo: setup ## the shipped three-security-group GPU cluster, judged
-	@$(BIN)/clusterproof demo $(ARGS) || test $$? -eq 1
+	@$(BIN)/clusterproof demo $(ARGS)
 
 test: setup-dev ## the fast suite
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)

@@ -278,21 +278,25 @@ def diff(
     return comparison(compared[0], compared[1], reports[1].profile.name, verdicts, objects, Level(fail_on))
 
 
-def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "") -> Answer:
+def why(
+    snapshot: Snapshot, source: str, destination: str, *, on: str = "", profile: str | Profile | None = None
+) -> Answer:
     """Explain one connection, hop by hop, over all places of both ends.
 
     Args:
         snapshot: from :func:`load`.
         source: ``kind/namespace/name``, e.g. ``deploy/dynamo/worker``.
-        destination: ``svc/namespace/name:port`` or ``kind/namespace/name:port``.
+        destination: ``svc/namespace/name:port``, ``name.namespace.svc:port`` or ``kind/namespace/name:port``.
         on: limits the source to one node group.
+        profile: brings the workloads of its own pod templates, which are not in the cluster.
 
     Raises:
         NotFoundError: a name is not in the snapshot.
     """
     from clusterproof.checks.paths import why as explain
 
-    return explain(snapshot, source, destination, on=on)
+    own = None if profile is None else load_profile(profile)
+    return explain(snapshot, source, destination, on=on, profile=own)
 
 
 def connections(snapshot: Snapshot) -> tuple[Connection, ...]:

@@ -25,9 +25,20 @@ CLIENT, SERVER = "deploy/app/client", "deploy/app/server"
 
 def requirement(check: Check, *, absent: str = "unknown", id_: str = "it", applies: str = "") -> Requirement:
     """A requirement whose manual is empty."""
-    texts = dict.fromkeys(("what", "why", "how", "unknown_when", "remedy"), "")
-    source = Source("document")
-    return Requirement(id_, id_, Level.MUST, source=source, check=check, absent=absent, applies=applies, **texts)
+    return Requirement(
+        id_,
+        id_,
+        Level.MUST,
+        source=Source("document"),
+        check=check,
+        what="",
+        why="",
+        how="",
+        unknown_when="",
+        remedy="",
+        absent=absent,
+        applies=applies,
+    )
 
 
 def profile(*requirements: Requirement, node_sets: dict[str, NodeSet] | None = None) -> Profile:
@@ -61,16 +72,16 @@ def ask(
     return found
 
 
-def two_groups(*rules: str, client: str = "", server: str = "back", **more: int) -> Tiny:
+def two_groups(*rules: str, client: str = "", server: str = "back", nodes: int = 1) -> Tiny:
     """Groups ``front`` (sg-front) and ``back`` (sg-back with these inbound rules), a client and a server.
 
     Args:
         rules: inbound rules of ``sg-back``.
         client: the group that the client is bound to; none when empty.
         server: the group that the server is bound to; none when empty.
-        more: ``nodes``: nodes per group.
+        nodes: nodes per group.
     """
     tiny = Tiny().sg("sg-front").sg("sg-back", *rules)
-    tiny.managed("front", ["sg-front"], **more).managed("back", ["sg-back"], subnets=("subnet-b",), **more)
+    tiny.managed("front", ["sg-front"], nodes=nodes).managed("back", ["sg-back"], subnets=("subnet-b",), nodes=nodes)
     tiny.deployment("app/client", on(client) if client else None)
     return tiny.deployment("app/server", on(server) if server else None)

@@ -66,7 +66,7 @@ def test_a_group_at_zero_counts() -> None:
     found = ask(tiny.put(kinds.INSTANCE_TYPES, {"InstanceType": "m5.xlarge"}), reach())
     assert (found.verdict, found.summary) == (
         Verdict.DEPENDS,
-        "deploy/app/server:80: works from back and front, blocked from zero",
+        "deploy/app/server:80: works from back and front, blocked from zero (no nodes yet)",
     )
 
 
@@ -74,7 +74,10 @@ def test_no_place_is_a_failure_in_the_schedulers_words() -> None:
     """A client that no node takes fails with the scheduler's reason."""
     found = ask(two_groups(FRONT, client="nowhere"), reach())
     assert found.verdict is Verdict.FAIL
-    assert "cannot be scheduled 0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector" in found.summary
+    assert (
+        "cannot be scheduled 0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector"
+        in found.summary
+    )
 
 
 # --- co-location -----------------------------------------------------------------------------
@@ -90,7 +93,11 @@ def test_a_shared_node_does_not_turn_fail_into_depends() -> None:
 
 def test_required_affinity_forces_one_node() -> None:
     """Where the client must be on the server's node, that is all there is, and it says so."""
-    tiny = two_groups(nodes=2).remove(kinds.DEPLOYMENTS, "app/client").deployment("app/client", near("podAffinity", "server"))
+    tiny = (
+        two_groups(nodes=2)
+        .remove(kinds.DEPLOYMENTS, "app/client")
+        .deployment("app/client", near("podAffinity", "server"))
+    )
     found = ask(tiny, reach())
     assert found.verdict is Verdict.PASS
     assert "co-located" in found.summary
@@ -98,7 +105,11 @@ def test_required_affinity_forces_one_node() -> None:
 
 def test_affinity_that_another_workload_satisfies_forces_nothing() -> None:
     """If other pods carry the label as well, the two need not meet."""
-    tiny = two_groups(nodes=2).remove(kinds.DEPLOYMENTS, "app/client").deployment("app/client", near("podAffinity", "server"))
+    tiny = (
+        two_groups(nodes=2)
+        .remove(kinds.DEPLOYMENTS, "app/client")
+        .deployment("app/client", near("podAffinity", "server"))
+    )
     assert ask(tiny.deployment("app/double", labels={"app": "server"}), reach()).verdict is Verdict.FAIL
 
 
@@ -140,7 +151,10 @@ def test_feasible_together_by_zone() -> None:
     spec = near("podAffinity", "server", "topology.kubernetes.io/zone")
     tiny = two_groups(BACK, nodes=2).remove(kinds.DEPLOYMENTS, "app/client").deployment("app/client", spec)
     found = ask(tiny, reach())
-    assert (found.verdict, found.summary) == (Verdict.PASS, "back reach deploy/app/server:80".replace("reach", "reaches"))
+    assert (found.verdict, found.summary) == (
+        Verdict.PASS,
+        "back reach deploy/app/server:80".replace("reach", "reaches"),
+    )
 
 
 def test_racks_in_one_group_are_different_places() -> None:
@@ -206,7 +220,9 @@ def test_a_port_range_depends_on_the_port() -> None:
 def by_name(tiny: Tiny, selector: dict[str, str], **more: Any) -> Tiny:
     """With CoreDNS that everybody reaches, and a Service ``app/server`` on port 80."""
     for raw in tiny.objects["security-groups"]:
-        raw["IpPermissions"].append({"IpProtocol": "udp", "FromPort": 53, "ToPort": 53, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]})
+        raw["IpPermissions"].append(
+            {"IpProtocol": "udp", "FromPort": 53, "ToPort": 53, "IpRanges": [{"CidrIp": "10.0.0.0/16"}]}
+        )
     return tiny.dns().service("app/server", 80, selector, **more)
 
 
@@ -220,7 +236,9 @@ def test_several_workloads_behind_one_service() -> None:
 
 def test_target_port_is_what_the_groups_see() -> None:
     """The Service's own port is not what security groups judge."""
-    tiny = by_name(two_groups("tcp 8080 sg-front", client="front", nodes=2), {"app": "server"}, port_more={"targetPort": 8080})
+    tiny = by_name(
+        two_groups("tcp 8080 sg-front", client="front", nodes=2), {"app": "server"}, port_more={"targetPort": 8080}
+    )
     assert ask(tiny, reach(by="name")).verdict is Verdict.PASS
     assert ask(tiny, reach(by="address")).verdict is Verdict.FAIL
 
@@ -306,7 +324,9 @@ def test_a_place_in_doubt_never_blocks_and_never_carries() -> None:
     assert ask(tiny, reach()).verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("kind", [kinds.NODES, kinds.INSTANCES, kinds.SECURITY_GROUPS, kinds.SUBNETS, kinds.DAEMON_SETS])
+@pytest.mark.parametrize(
+    "kind", [kinds.NODES, kinds.INSTANCES, kinds.SECURITY_GROUPS, kinds.SUBNETS, kinds.DAEMON_SETS]
+)
 def test_denied_names_the_permission(kind: kinds.Kind[Any]) -> None:
     """A kind that was refused makes the verdict unknown and its permission is named."""
     denied = Unknown(Cause.DENIED, f"{kind.name}: access denied", f"needs the permission {kind.permission}")

@@ -96,7 +96,9 @@ def world(name: str, *, repaired: bool) -> Snapshot:
     pairs = [{"GroupId": peer} for peer in ids]
     edits = tuple(
         AddPermission(
-            group, False, {"IpProtocol": protocol, "FromPort": port, "ToPort": port, "UserIdGroupPairs": pairs}
+            group,
+            egress=False,
+            permission={"IpProtocol": protocol, "FromPort": port, "ToPort": port, "UserIdGroupPairs": pairs},
         )
         for group in ids
         for protocol, port in PORTS

@@ -306,7 +306,9 @@ def test_directory_called_inspect_can_be_read(run: Run, dump: Path) -> None:
     """``./inspect`` is a directory, ``inspect`` the subcommand."""
     dump.rename(dump.with_name("inspect"))
     assert run("snapshot", "./inspect", "-o", "x.snapshot").returncode == 0
-    assert "there is no such snapshot file" in run("snapshot", "inspect", "inspect").stderr
+    assert "inspect is a directory; make a snapshot of it first: clusterproof snapshot ./inspect -o FILE" in (
+        run("snapshot", "inspect", "inspect").stderr
+    )
 
 
 def test_damaged_snapshot_is_found(run: Run, dump: Path, tmp_path: Path) -> None:

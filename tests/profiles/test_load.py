@@ -176,7 +176,7 @@ def test_many_faults_are_counted() -> None:
         parsed(values)
     lines = str(caught.value).split("\n")
     assert len(lines) == SHOWN + 1
-    assert lines[-1] == f"my.json: and {10 * 9 - SHOWN} faults more"
+    assert lines[-1] == f"my.json: and {10 * 9 - SHOWN} more"
 
 
 def test_lines_are_those_of_the_member() -> None:

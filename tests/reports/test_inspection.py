@@ -44,7 +44,7 @@ def test_kinds_are_listed_with_counts_and_coverage(tmp_path: Path) -> None:
 def test_gaps_are_named_with_their_remedy(tmp_path: Path) -> None:
     """What is missing says why, and what makes it known."""
     text = shown(tmp_path)
-    assert "pods in secret: list pods was refused (denied); grant list pods" in text
+    assert "pods in secret: list pods was refused; grant list pods" in text
     assert "nodes: 1 field not known: redacted on request" in text
     assert "note  a\\nb" in text
 

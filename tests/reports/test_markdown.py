@@ -85,7 +85,7 @@ def test_report_renders_as_tables_and_blocks() -> None:
     rows = re.findall(r"<tr>(.*?)</tr>", html, re.DOTALL)
     assert all(len(re.findall(r"<t[hd]", row)) in (2, 4, 6) for row in rows)
     assert "With 4 changes all 3 pass" in html
-    assert "Exit status 1: something at MUST or above fails." in html
+    assert "clusterproof check exits with 1: something at MUST or above fails." in html
 
 
 def test_hostile_report_renders_as_the_same_structure() -> None:

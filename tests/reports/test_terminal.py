@@ -8,7 +8,7 @@ import pytest
 from clusterproof import reports
 from clusterproof.checks.finding import Finding, Report
 from clusterproof.reach.trace import Layer, Outcome, unknown_hop
-from clusterproof.reports import words
+from clusterproof.reports import chances, words
 from clusterproof.reports.text import width_of
 from clusterproof.verdict.algebra import Verdict
 from tests.reports import examples
@@ -24,7 +24,7 @@ def table(report: Report, *, width: int = 80, colour: bool = False, verbose: boo
 def test_answer_comes_first() -> None:
     """Head, then one line per requirement, worst first, then the failing ones opened."""
     lines = table(examples.demo()).splitlines()
-    assert lines[0].startswith("demo-gpu  EKS 1.34, us-west-2, 3 node groups, 6 nodes")
+    assert lines[0].startswith("demo-gpu: EKS 1.34, us-west-2, 3 node groups, 6 nodes")
     listed = [line.split()[:2] for line in lines if re.match(r"  (FAIL|DEPENDS|UNKNOWN|pass|n/a) ", line)]
     assert listed == [
         ["FAIL", "etcd-from-gpu-nodes"],
@@ -78,7 +78,7 @@ def test_odds_are_shown_first_and_once_cached() -> None:
     assert re.search(r"from \\ to +system, 3 nodes +lands here / again +next run fails", text)
     assert re.search(r"gpu, 3\+ nodes +BLOCKED at hop 6 +62 % / 100 % +100 %", text)
     assert re.search(r"system, 3 nodes +works +38 % / 100 % +0 %", text)
-    assert re.search(r"customer, 0 nodes yet +BLOCKED at hop 6 +not counted +-", text)
+    assert re.search(r"customer, no nodes yet +BLOCKED at hop 6 +not counted +-", text)
     assert "A first run fails in 62 % of cases; later runs repeat the first" in " ".join(text.split())
     sometimes = examples.depends()
     assert sometimes.odds is not None
@@ -252,7 +252,7 @@ def test_every_outcome_has_its_word(outcome: Outcome) -> None:
 )
 def test_percentages_do_not_lie_at_the_ends(share: float | None, shown: str) -> None:
     """What is possible is never shown as 0 %, what is not certain never as 100 %."""
-    assert words.percent(share) == shown
+    assert chances.percent(share) == shown
 
 
 def test_report_without_findings_or_groups() -> None:

@@ -642,3 +642,18 @@ def test_same_files_same_bytes(make: Make) -> None:
     for out in outs:
         writer.write_to(load_snapshot([dump]), out)
     assert outs[0].getvalue() == outs[1].getvalue()
+
+
+def _nodegroup(directory: Path, cluster: str, size: int) -> None:
+    found = {"nodegroupName": "gpu", "clusterName": cluster, "scalingConfig": {"maxSize": size}}
+    (directory / f"{cluster}-gpu.json").write_text(json.dumps({"nodegroup": found}))
+
+
+def test_node_groups_of_one_name_in_two_clusters(tmp_path: Path) -> None:
+    """An account may have two clusters with a group of one name: one sentence, and --cluster chooses."""
+    _nodegroup(tmp_path, "blue", 1)
+    _nodegroup(tmp_path, "green", 2)
+    with pytest.raises(InputError, match="node groups of two clusters, blue and green"):
+        load_snapshot([tmp_path])
+    (group,) = load_snapshot([tmp_path], cluster="green").objects(kinds.NODEGROUPS)
+    assert group.scaling_config.max_size == 2

@@ -205,7 +205,12 @@ class Tiny:
 
     def launch_template(self, name: str, data: Raw, version: int = 1, *, default: bool = True) -> Tiny:
         """One version of a launch template."""
-        raw = {"LaunchTemplateId": name, "VersionNumber": version, "DefaultVersion": default, "LaunchTemplateData": data}
+        raw = {
+            "LaunchTemplateId": name,
+            "VersionNumber": version,
+            "DefaultVersion": default,
+            "LaunchTemplateData": data,
+        }
         return self.put(kinds.LAUNCH_TEMPLATE_VERSIONS, raw)
 
     def asg(

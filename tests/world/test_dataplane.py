@@ -32,7 +32,12 @@ def test_defaults_of_the_vpc_cni() -> None:
     [
         ("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "true", "custom_networking", True),
         ("AWS_VPC_K8S_CNI_EXTERNALSNAT", "true", "external_snat", True),
-        ("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "10.1.0.0/16, 10.2.0.0/16", "exclude_snat", ("10.1.0.0/16", "10.2.0.0/16")),
+        (
+            "AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS",
+            "10.1.0.0/16, 10.2.0.0/16",
+            "exclude_snat",
+            ("10.1.0.0/16", "10.2.0.0/16"),
+        ),
         ("AWS_VPC_K8S_CNI_RANDOMIZESNAT", "none", "random_ports", False),
         ("ENABLE_POD_ENI", "true", "pod_groups", True),
         ("POD_SECURITY_GROUP_ENFORCING_MODE", "standard", "strict", False),

@@ -29,7 +29,10 @@ def web(env: dict[str, str] | None = None, spec: dict[str, Any] | None = None, *
 
 def sgp(name: str, groups: list[str], **selectors: Any) -> dict[str, Any]:
     """A SecurityGroupPolicy in namespace app."""
-    return {"metadata": {"namespace": "app", "name": name}, "spec": {"securityGroups": {"groupIds": groups}, **selectors}}
+    return {
+        "metadata": {"namespace": "app", "name": name},
+        "spec": {"securityGroups": {"groupIds": groups}, **selectors},
+    }
 
 
 def eni(name: str, groups: list[str], subnet: str = "subnet-b") -> dict[str, Any]:
@@ -39,7 +42,9 @@ def eni(name: str, groups: list[str], subnet: str = "subnet-b") -> dict[str, Any
 
 def test_host_network_has_the_primary() -> None:
     """A host-network pod uses the node's own interface, whatever else is set."""
-    tiny = web(CUSTOM | PODS, {"hostNetwork": True}).put(kinds.SECURITY_GROUP_POLICIES, sgp("p", ["sg-p"], podSelector={}))
+    tiny = web(CUSTOM | PODS, {"hostNetwork": True}).put(
+        kinds.SECURITY_GROUP_POLICIES, sgp("p", ["sg-p"], podSelector={})
+    )
     (found,) = interfaces(tiny)
     assert (found.attachment, found.security_groups, found.subnet) == (Attachment.HOST, ("sg-node",), "subnet-a")
 

@@ -37,7 +37,9 @@ def test_equal_nodes_are_one_class() -> None:
             "affinity": {
                 "nodeAffinity": {
                     "requiredDuringSchedulingIgnoredDuringExecution": {
-                        "nodeSelectorTerms": [{"matchExpressions": [{"key": RACK, "operator": "NotIn", "values": ["r1"]}]}]
+                        "nodeSelectorTerms": [
+                            {"matchExpressions": [{"key": RACK, "operator": "NotIn", "values": ["r1"]}]}
+                        ]
                     }
                 }
             }
@@ -145,7 +147,12 @@ def test_primary_interface_from_network_interfaces() -> None:
     ]
     for number, attachment in enumerate(attachments):
         groups = [{"GroupId": f"sg-{number}"}]
-        raw = {"NetworkInterfaceId": f"eni-{number}", "SubnetId": "subnet-b", "Groups": groups, "Attachment": attachment}
+        raw = {
+            "NetworkInterfaceId": f"eni-{number}",
+            "SubnetId": "subnet-b",
+            "Groups": groups,
+            "Attachment": attachment,
+        }
         tiny.put(kinds.NETWORK_INTERFACES, raw)
     assert tiny.world().classes[0].host.security_groups == ("sg-1",)
 

@@ -30,7 +30,9 @@ def test_numbers_count_by_value() -> None:
 
 def test_presence_counts_without_value() -> None:
     """Exists, and the topology key of a spread, tell only whether the label is there."""
-    found = of({"topologySpreadConstraints": [{"topologyKey": "rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]})
+    found = of(
+        {"topologySpreadConstraints": [{"topologyKey": "rack", "maxSkew": 1, "whenUnsatisfiable": "DoNotSchedule"}]}
+    )
     assert found.key({"rack": "1"}, "n") == found.key({"rack": "2"}, "n") != found.key({}, "n")
 
 

@@ -21,7 +21,14 @@ def backend(tiny: Tiny, key: str = "app/web") -> Backend:
 
 @pytest.mark.parametrize(
     ("target", "protocol", "expected"),
-    [(None, "TCP", 80), (9000, "TCP", 9000), ("9001", "TCP", 9001), ("http", "TCP", 8080), ("http", "UDP", None), ("no", "TCP", None)],
+    [
+        (None, "TCP", 80),
+        (9000, "TCP", 9000),
+        ("9001", "TCP", 9001),
+        ("http", "TCP", 8080),
+        ("http", "UDP", None),
+        ("no", "TCP", None),
+    ],
 )
 def test_target_port(target: int | str | None, protocol: str, expected: int | None) -> None:
     """No target is the port itself; a name is looked up on the pod's containers by name and protocol."""
@@ -41,7 +48,9 @@ def test_a_name_may_be_another_number_on_each_workload() -> None:
 
 def test_named_port_of_a_side_car() -> None:
     """A restartable init container's port counts."""
-    spec = {"initContainers": [{"name": "s", "restartPolicy": "Always", "ports": [{"name": "http", "containerPort": 15}]}]}
+    spec = {
+        "initContainers": [{"name": "s", "restartPolicy": "Always", "ports": [{"name": "http", "containerPort": 15}]}]
+    }
     tiny = Tiny().deployment("app/web", spec).service("app/web", 80, {"app": "web"}, port_more={"targetPort": "http"})
     found = backend(tiny)
     assert target_port(found.port, found.workloads[0]) == 15

@@ -69,7 +69,9 @@ def test_cluster_not_described() -> None:
     assert "describe-cluster" in groups.remedy
 
 
-@pytest.mark.parametrize(("version", "expected"), [("$Latest", "sg-3"), ("$Default", "sg-2"), ("", "sg-2"), ("1", "sg-1")])
+@pytest.mark.parametrize(
+    ("version", "expected"), [("$Latest", "sg-3"), ("$Default", "sg-2"), ("", "sg-2"), ("1", "sg-1")]
+)
 def test_versions(version: str, expected: str) -> None:
     """$Latest and $Default are looked up; nothing written means $Default; a number is that version."""
     tiny = Tiny().asg("x", {"LaunchTemplate": {"LaunchTemplateId": "lt-x", "Version": version}})

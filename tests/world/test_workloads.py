@@ -26,7 +26,12 @@ def test_deployment_through_its_replica_set() -> None:
     tiny.put(kinds.REPLICA_SETS, replica_set("odd-name", "web", 2), replica_set("web-old", "web", 0))
     tiny.pod("app/p1", "n1", owner="ReplicaSet/odd-name").pod("app/p0", "n0", owner="ReplicaSet/odd-name")
     (found,) = of(tiny).values()
-    assert (found.id, found.pod_names, found.pod_nodes, found.replicas) == ("deploy/app/web", ("p0", "p1"), ("n0", "n1"), 2)
+    assert (found.id, found.pod_names, found.pod_nodes, found.replicas) == (
+        "deploy/app/web",
+        ("p0", "p1"),
+        ("n0", "n1"),
+        2,
+    )
 
 
 def test_replica_set_not_read() -> None:

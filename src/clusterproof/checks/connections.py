@@ -3,7 +3,8 @@
 A row is (client workload, client group) × (Service port, server group) and
 stands for every pod of the workload there. Clients are judged in classes:
 workloads that may be in the same places and that no NetworkPolicy can tell
-apart are asked about once.
+apart are asked about once. The question is by address: whether the client can
+resolve the Service's name is DNS's, which ``why`` asks too.
 """
 
 from __future__ import annotations

@@ -202,13 +202,14 @@ class Context:
                     raise NotFoundError(f"--nodes {name}={group}: there is no node group {group}; there are: {known}")
             return NamedSet(tuple(sorted(chosen)), dict.fromkeys(chosen, "chosen by --nodes"), chosen=True)
         doubts: dict[str, Unknown] = {}
+        evidence: dict[str, str] = {}
         for way in self.profile.node_sets[name].find:
-            evidence = {group: text for group in self.world.groups if (text := self._belongs(group, way))}
-            doubts |= {group: why for group in self.world.groups if (why := self._may_belong(group, way)) is not None}
-            if evidence:
-                doubtful = tuple(why for group, why in sorted(doubts.items()) if group not in evidence)
-                return NamedSet(tuple(sorted(evidence)), evidence, doubtful)
-        return NamedSet((), {}, tuple(why for _, why in sorted(doubts.items())))
+            if not evidence:  # a later way adds groups; only the surest one that finds any casts doubts
+                doubts |= {one: why for one in self.world.groups if (why := self._may_belong(one, way)) is not None}
+            found = {group: text for group in self.world.groups if (text := self._belongs(group, way))}
+            evidence = {**found, **evidence}
+        doubtful = tuple(why for group, why in sorted(doubts.items()) if group not in evidence)
+        return NamedSet(tuple(sorted(evidence)), dict(sorted(evidence.items())), doubtful)
 
     def _may_belong(self, group: str, way: Evidence) -> Unknown | None:
         """Why it cannot be told whether a group that may get nodes belongs to a set by this way."""
@@ -336,7 +337,9 @@ def _parameter(name: str, profile: Profile, settings: Settings, snapshot: Snapsh
         value = settings.parameters[name]
         if definition.values and value not in definition.values:
             raise UsageError(f"--set {name}={value}: the values are {', '.join(definition.values)}")
-        return ParameterLine(name, value, "chosen by --set")
+        odd = definition.helm and definition.unreadable and value != definition.default and not is_version(value)
+        said = f"chosen by --set, which is no version, so as {definition.default!r}" if odd else "chosen by --set"
+        return ParameterLine(name, value, said)
     found = _installed(definition.helm, snapshot) if definition.helm else None
     if found is None:
         return ParameterLine(name, definition.default, (definition.helm and definition.unreadable) or "default")

@@ -18,6 +18,8 @@ def matrix_of(context: Context, clients: Sides, servers: Sides, port: str, cells
     for cell in cells:
         token = (cell.client.node_class.group, cell.server.node_class.group)
         by_groups.setdefault(token, []).append(cell)
+    # Two groups that meet on one node only, where that is not forced, have nothing that counts.
+    by_groups = {token: members for token, members in by_groups.items() if any(cell.counts for cell in members)}
     return Matrix(
         client=", ".join(party.text for party in clients.parties if party.places),
         server=", ".join(party.text for party in servers.parties if party.places),
@@ -63,16 +65,15 @@ def fold_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
 def _cell(groups: tuple[str, str], members: Sequence[Cell]) -> MatrixCell:
     counted = [cell for cell in members if cell.counts]
     together = [cell.outcome for cell in members if cell.together]
-    shown = counted or list(members)
-    outcome = fold_outcomes(cell.outcome for cell in shown)
-    telling = min(shown, key=lambda cell: _TELLING.index(cell.outcome))
+    outcome = fold_outcomes(cell.outcome for cell in counted)
+    telling = min(counted, key=lambda cell: _TELLING.index(cell.outcome))
     return MatrixCell(
         client=groups[0],
         server=groups[1],
         outcome=outcome,
-        cells=len(shown),
-        blocked=sum(cell.outcome is Outcome.BLOCKED for cell in shown),
-        unknown=sum(cell.outcome is Outcome.UNKNOWN for cell in shown),
+        cells=len(counted),
+        blocked=sum(cell.outcome is Outcome.BLOCKED for cell in counted),
+        unknown=sum(cell.outcome is Outcome.UNKNOWN for cell in counted),
         hop=telling.trace.first_blocking,
         path=telling.trace.hops,
         client_place=telling.client.text,

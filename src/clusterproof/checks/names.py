@@ -34,6 +34,7 @@ class Names:
         self._paths = paths
         self._memo: dict[tuple[object, ...], Hop] = {}
         self._service = _dns_service(context)
+        self._node_local = any(_is_node_local(workload) for workload in context.world.workloads)
 
     def hop(self, client: End, place: Place) -> Hop:
         """The DNS hop of a client at a place."""
@@ -56,7 +57,7 @@ class Names:
         if policy == "Default" or (spec.host_network and policy != "ClusterFirstWithHostNet"):
             text = f"dnsPolicy {policy}{' on the host network' if spec.host_network else ''}: no Service name resolves"
             return Hop(Layer.DNS, Outcome.BLOCKED, client.workload.id, text, (ref,))
-        if "ds/kube-system/node-local-dns" in self._context.world.by_id:
+        if self._node_local:
             why = "NodeLocal DNSCache answers on each node; its own leg to CoreDNS is not modelled"
             return unknown_hop(Layer.DNS, "node-local-dns", Unknown(Cause.NOT_MODELLED, why))
         if isinstance(self._service, Unknown):
@@ -72,21 +73,30 @@ class Names:
             if unread is not None:
                 return unknown_hop(Layer.DNS, at, unread)
             return Hop(Layer.DNS, Outcome.BLOCKED, at, "no workload stands behind the DNS Service", (backend.ref,))
-        outcomes: list[tuple[Outcome, str, Hop | None]] = [
-            (trace.outcome, group, trace.first_blocking)
-            for _, group, trace in self._answers(backend, client, workload, place)
-        ]
+        outcomes: list[tuple[Outcome, str, Hop | None]] = []
+        doubts: list[tuple[Unknown, str]] = []
+        for _, group, trace, doubt in self._answers(backend, client, workload, place):
+            if doubt is not None:
+                doubts.append((doubt, group))
+            if doubt is None or trace.outcome is Outcome.WORKS:
+                outcomes.append((trace.outcome, group, trace.first_blocking))
+            else:
+                outcomes.append((Outcome.UNKNOWN, group, unknown_hop(Layer.DNS, group, doubt)))
+        if doubts and len(doubts) == len(outcomes):
+            # It is not certain that there is any place for a DNS pod.
+            doubt, group = doubts[0]
+            outcomes.append((Outcome.UNKNOWN, group, unknown_hop(Layer.DNS, group, doubt)))
         return _folded(at, outcomes, backend)
 
     def _answers(
         self, backend: Backend, client: End, workload: Workload, place: Place
-    ) -> Iterator[tuple[End, str, Trace]]:
-        """Each place of each DNS pod: its end, its node group, and the trace to it."""
+    ) -> Iterator[tuple[End, str, Trace, Unknown | None]]:
+        """Each place of each DNS pod: its end, its node group, the trace to it, and why it may be no place."""
         for server in backend.workloads:
             for pair in pairs(self._context.world, workload, server, (place,), self._context.places(server).places):
                 end = End(pair.server.interface, server, f"{server.id} on {pair.server.node_class.group}")
                 trace = self._paths.connect(client, end, _PORT, _PROTOCOL, via=backend, same_node=not pair.apart)
-                yield end, pair.server.node_class.group, trace
+                yield end, pair.server.node_class.group, trace, pair.server.doubt
 
     def _unread_pods(self, service: Service) -> Unknown | None:
         snapshot, namespace = self._context.world.snapshot, service.metadata.namespace
@@ -109,7 +119,8 @@ class Names:
         if not self.hop(client, place).at.startswith("DNS "):
             return ()
         return tuple(
-            (end, group, backend, trace) for end, group, trace in self._answers(backend, client, client.workload, place)
+            (end, group, backend, trace)
+            for end, group, trace, _ in self._answers(backend, client, client.workload, place)
         )
 
 
@@ -150,6 +161,14 @@ def dns_service(context: Context) -> Service | Unknown:
     return context.world.snapshot.missing(kinds.SERVICES, "kube-system") or Unknown(
         Cause.INCOMPLETE, "the cluster's DNS Service (kube-system/kube-dns) was not found"
     )
+
+
+def _is_node_local(workload: Workload) -> bool:
+    """NodeLocal DNSCache, by its usual name or its image, whatever it is called."""
+    if workload.kind != "DaemonSet":
+        return False
+    images = (container.image for container in workload.spec.containers)
+    return workload.id == "ds/kube-system/node-local-dns" or any("k8s-dns-node-cache" in image for image in images)
 
 
 def _dns_service(context: Context) -> Backend | Unknown:

@@ -93,7 +93,7 @@ def resolve(context: Context, subject: Subject) -> Sides:
                 places,
                 workload.every_node,
                 workload.id,
-                message="" if places else _nowhere(found, on, set_name),
+                message="" if any(not place.stays for place in places) else _nowhere(found, on, set_name),
                 image_bytes=named.image_bytes,
             )
         )

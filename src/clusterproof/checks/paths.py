@@ -16,13 +16,13 @@ from clusterproof.checks.words import listed
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.profiles.port import parse_port
-from clusterproof.reach.trace import Outcome
+from clusterproof.reach.trace import Layer, Outcome
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Service
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.verdict.algebra import Verdict, fold
-from clusterproof.world.model import Workload
+from clusterproof.world.model import SHORT_KIND, Workload
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -44,22 +44,25 @@ class Answer(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "") -> Answer:
+def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "", profile: Profile | None = None) -> Answer:
     """Explain the connection from a workload to ``svc/namespace/name:port`` or ``kind/namespace/name:port``.
+
+    A Service may also be named as its clients do: ``name.namespace:port``, ``name.namespace.svc:port``.
 
     Args:
         snapshot: the cluster.
-        source: ``kind/namespace/name``.
+        source: ``kind/namespace/name``; a pod stands for its controller.
         destination: with ``:PORT``, ``:PORT/UDP`` or ``:NAME`` of a Service's port.
         on: limits the source to one node group.
+        profile: brings the workloads of its own pod templates, which are not in the cluster.
 
     Raises:
         NotFoundError: a name is not in the snapshot; with the nearest names.
         UsageError: the destination has no port, or the group does not hold the source.
     """
-    context = Context(snapshot, Profile("why", "why", Document("why"), ()))
+    context = Context(snapshot, profile or Profile("why", "why", Document("why"), ()))
     asker = Asker(context)
-    client = _party(context, find_workload(context.world, source))
+    client = _party(context, _source(context, source, profile))
     if on:
         client = _limited(context, client, on)
     question, servers, text = _destination(context, destination)
@@ -84,6 +87,48 @@ def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "") -> A
     return Answer(client.text, text, port, verdict, shown, sentence)
 
 
+def _source(context: Context, text: str, profile: Profile | None) -> Workload:
+    """The workload that a user names as FROM."""
+    key = _service_key(text)
+    service = context.world.services.get(key)
+    if service is not None and _kind(text) not in SHORT_KIND.values():
+        behind = [workload.id for workload in context.world.services.selected(service)]
+        hint = " or ".join(behind) or "kind/namespace/name, e.g. deploy/dynamo/worker"
+        raise UsageError(f"FROM {text} is a Service, which sends nothing itself; name the workload instead: {hint}")
+    return _workload(context, text, profile)
+
+
+def _workload(context: Context, text: str, profile: Profile | None = None) -> Workload:
+    """A workload by name; a pod stands for its controller."""
+    if _kind(text) in ("pod", "pods", "po"):
+        namespace, _, name = text.partition("/")[2].partition("/")
+        for workload in context.world.workloads:
+            if workload.namespace == namespace and name in workload.pod_names:
+                return workload
+    try:
+        return find_workload(context.world, text)
+    except NotFoundError as error:
+        if profile is not None or "did you mean" in str(error):
+            raise
+        raise NotFoundError(f"{error}; a workload that a profile brings needs --profile NAME") from None
+
+
+def _kind(text: str) -> str:
+    return text.partition("/")[0].lower() if "/" in text else ""
+
+
+def _service_key(text: str) -> str:
+    """``namespace/name`` of what is, or looks like, a Service: ``svc/namespace/name``, ``name.namespace[.svc[…]]``."""
+    if _kind(text) in _SERVICE_KINDS:
+        return text.partition("/")[2]
+    host = text.rstrip(".").split(".")
+    dotted = "/" not in text and (len(host) == 2 or (len(host) > 2 and host[2] == "svc"))
+    return f"{host[1]}/{host[0]}" if dotted else ""
+
+
+_SERVICE_KINDS = ("svc", "service", "services")
+
+
 def _party(context: Context, workload: Workload) -> Party:
     found = context.places(workload)
     message = "" if found.places else found.message
@@ -105,16 +150,19 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
     target, separator, port = text.rpartition(":")
     if not separator or not port:
         raise UsageError(f"{text}: name the port too, e.g. svc/dynamo/etcd:2379")
-    kind, _, rest = target.partition("/")
-    if kind.lower() in ("svc", "service", "services"):
+    rest = _service_key(target)
+    if rest:
         service = context.world.services.get(rest)
         if service is None:
             near = difflib.get_close_matches(rest, context.world.services.all(), n=3, cutoff=0.4)
             hint = f"did you mean svc/{' or svc/'.join(near)}?" if near else "write svc/namespace/name:port"
             raise NotFoundError(f"there is no Service {rest or target} in the snapshot; {hint}")
         return _service(context, service, port, rest)
-    workload = find_workload(context.world, target)
-    ports = parse_port(port)
+    workload = _workload(context, target)
+    try:
+        ports = parse_port(port if "/" in port else f"{port}/TCP")
+    except ValueError as error:
+        raise UsageError(f"{text}: {error}") from None
     if ports.low != ports.high:
         raise UsageError(f"{text}: name one port, not a range; a range is what a profile's requirement may ask for")
     return Question(ports.low, ports.protocol, None, by_name=False), [_party(context, workload)], workload.id
@@ -159,7 +207,9 @@ def _sentence(
         case Verdict.PASS:
             return f"Yes. {client.text} reaches {target} from every place it may be scheduled: {listed(works)}."
         case Verdict.FAIL:
-            at = f" {hop.at} refuses it," if hop is not None else ""
+            if hop is not None and hop.layer is Layer.DNS and _works_by_address(cells):
+                return f"Not by name: {hop.text}. By address {client.text} reaches {target}."
+            at = f" {hop.at} refuses it{_also(cells)}," if hop is not None else ""
             return f"No.{at} for every place {client.text} may be scheduled: {listed(blocked or list(by_group))}."
         case Verdict.DEPENDS:
             at = f" {hop.at} does not let it through" if hop is not None else ""
@@ -168,5 +218,31 @@ def _sentence(
             return f"It depends.{at} from {listed(others)}.{rest}"
         case _:
             unknown = hop.unknown if hop is not None and hop.unknown is not None else next(iter(unread), None)
-            why_not = unknown.detail if unknown is not None else "something was not read"
-            return f"Not known: {why_not}."
+            if unknown is None:
+                unknown = next(
+                    (place.doubt for party in (client, *servers) for place in party.places if place.doubt), None
+                )
+            if unknown is None:
+                return "Not known: something that decides it was not read."
+            return f"Not known: {unknown.detail}." + (f" To know it, {unknown.remedy}" if unknown.remedy else "")
+
+
+def _also(cells: tuple[MatrixCell, ...]) -> str:
+    """Which further layers refuse: a repair of the first alone would not do."""
+    later = [
+        hop.layer.value
+        for cell in cells
+        for hop in cell.path
+        if hop.outcome is Outcome.BLOCKED and cell.hop is not None and hop.layer is not cell.hop.layer
+    ]
+    layers = list(dict.fromkeys(later))
+    if not layers:
+        return ""
+    more = "1 more layer refuses" if len(layers) == 1 else f"{len(layers)} more layers refuse"
+    return f", and {more} too ({listed(layers)})"
+
+
+def _works_by_address(cells: tuple[MatrixCell, ...]) -> bool:
+    """Whether nothing but DNS stands in the way."""
+    others = [hop.outcome for cell in cells for hop in cell.path if hop.layer is not Layer.DNS]
+    return bool(others) and set(others) == {Outcome.WORKS}

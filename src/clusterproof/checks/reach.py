@@ -19,7 +19,10 @@ from clusterproof.profiles.model import Reach, Requirement
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
+from clusterproof.snapshot.kubernetes import Service, ServicePort
 from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
+from clusterproof.world.model import Workload
+from clusterproof.world.services import target_port
 
 __all__ = ["Side", "decide"]
 
@@ -50,7 +53,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
             happen: list[list[Outcome]] = []
             here, there = unread_places(context, clients), list(unread_places(context, servers))
             count, answered = len(cells), False
-            for question, note, unpublished in questions(context, server, ports, by_name=check.by == "name"):
+            for question, note in questions(context, server, ports, by_name=check.by == "name"):
                 behind = endpoints(context, servers, server, question)
                 service = question.via.service.metadata if question.via is not None else None
                 token = (client.text, service and (service.namespace, service.name), question.port)
@@ -62,7 +65,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
                     found = asker.cells(client, party, question)
                     happen += occurrences(found, client, party)
                     cells += found
-                there += [*unpublished, *(asker.names.unread() if question.by_name else ())]
+                there += asker.names.unread() if question.by_name else ()
                 notes += note
                 if first is None:
                     first = (client, server, len(behind))
@@ -149,33 +152,65 @@ def _with_unread(
 
 def questions(
     context: Context, server: Party, ports: PortRange, *, by_name: bool
-) -> Iterable[tuple[Question, list[str], list[Unknown]]]:
+) -> Iterable[tuple[Question, list[str]]]:
     """The question by the target's Service (ClusterIP first), or for the pod's own port where there is none.
 
-    Each comes with a note, and with what was not read and may change it.
+    Each comes with a note.
     """
     workload = server.workload
     if ports.low != ports.high:
         for port in context.representative_ports(ports):
-            yield Question(port, ports.protocol, None, by_name=False), [], []
+            yield Question(port, ports.protocol, None, by_name=False), []
         return
     if not by_name or workload is None:
-        yield Question(ports.low, ports.protocol, None, by_name=False), [], []
+        yield Question(ports.low, ports.protocol, None, by_name=False), []
         return
     found = context.world.services.of_workload(workload, ports.low, ports.protocol)
     cluster_ip = [pair for pair in found if pair[0].spec.cluster_ip != "None"] or list(found[:1])
     if not cluster_ip:
         missing = context.world.services.missing(workload.namespace)
         why = "the Services were not all read" if missing is not None else "no Service publishes it"
+        others = [
+            service
+            for service in context.world.services.within(workload.namespace)
+            if _fronts(context, service, workload)
+        ]
+        if missing is None and others:
+            # Clients by name get nowhere on this port; whether they dial the pods themselves is not known.
+            key = f"{others[0].metadata.namespace}/{others[0].metadata.name}"
+            missing = Unknown(Cause.NOT_ANSWERABLE, f"Service {key} selects {workload.id} and does not publish {ports}")
         note = f"{workload.id}: {ports}: {why}; the pods' own port is judged, by address"
-        question = Question(ports.low, ports.protocol, None, by_name=False)
-        yield question, [note], [missing] if missing is not None else []
+        yield Question(ports.low, ports.protocol, None, by_name=False, unread=missing), [note]
         return
     service, published = cluster_ip[0]
     backend = context.world.services.backend(service, published)
     more = f"; {len(cluster_ip) - 1} more Services publish the port" if len(cluster_ip) > 1 else ""
     note = f"by name: {service.metadata.name}.{service.metadata.namespace}.svc:{published.port}{more}"
-    yield Question(ports.low, ports.protocol, backend, by_name=True), [note], []
+    unread = _elsewhere(workload, cluster_ip)
+    yield Question(ports.low, ports.protocol, backend, by_name=True, unread=unread), [note]
+
+
+def _elsewhere(workload: Workload, found: Sequence[tuple[Service, ServicePort]]) -> Unknown | None:
+    """Why a further Service that publishes the port may answer otherwise than the first: it does not lead there."""
+    first, *others = [
+        (
+            service.metadata.name,
+            (service.spec.selector, service.spec.internal_traffic_policy, target_port(port, workload)),
+        )
+        for service, port in found
+    ]
+    for name, leads in others:
+        if leads != first[1]:
+            what = (
+                f"Service {name} publishes the port too and does not lead where {first[0]} does: which one is dialled"
+            )
+            return Unknown(Cause.NOT_MODELLED, f"{what} is not known")
+    return None
+
+
+def _fronts(context: Context, service: Service, workload: Workload) -> bool:
+    """Whether a Service with an address of its own stands before the workload: its name then leads to its ports only."""
+    return service.spec.cluster_ip != "None" and workload in context.world.services.selected(service)
 
 
 def _absent(context: Context, requirement: Requirement, check: Reach, clients: Sides, servers: Sides) -> Finding:

@@ -6,6 +6,7 @@ from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding
 from clusterproof.checks.parties import resolve, unread_places
 from clusterproof.checks.words import listed, unique
+from clusterproof.placement.places import Place
 from clusterproof.profiles.model import Requirement, Schedulable, Subject
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.fields import Ref, Unknown
@@ -20,13 +21,14 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
     unknowns: list[Unknown] = list(side.absent)
     evidence: list[Ref] = []
     for party in side.parties:
-        certain = [place for place in party.places if place.doubt is None]
+        certain = [place for place in party.places if place.doubt is None and not place.stays]
         doubts = [place.doubt for place in party.places if place.doubt is not None]
         unread = unread_places(context, side)
         if certain:
             tallies.append(fold([[Outcome.WORKS]]))
             groups = unique(place.node_class.group for place in certain)
             texts.append(f"{party.text} may run on {listed(groups)}")
+            evidence += [_shown(place) for place in certain[:3]]
         elif doubts or unread:
             unknowns += [*doubts, *unread]
             tallies.append(fold([[Outcome.UNKNOWN]]))
@@ -36,7 +38,8 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
             texts.append(f"{party.text} cannot be scheduled {party.message}")
         if party.workload is not None:
             found = context.places(party.workload)
-            evidence += [refusal.feasibility.ref for refusal in found.refused if refusal.feasibility.ref is not None]
+            if not certain:
+                evidence += [item.feasibility.ref for item in found.refused if item.feasibility.ref is not None]
             if party.workload.ref is not None:
                 evidence.insert(0, party.workload.ref)
     unread_workloads = context.named(check.workload).missing
@@ -65,3 +68,12 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
         notes=tuple(unique([*side.how, *requirement.notes])),
         symptoms=requirement.symptoms,
     )
+
+
+def _shown(place: Place) -> Ref:
+    """A place that takes the workload, as evidence: the first node of its class, or the group that would make one."""
+    node_class = place.node_class
+    if node_class.nodes:
+        more = f" and {len(node_class.nodes) - 1} more like it" if len(node_class.nodes) > 1 else ""
+        return Ref("nodes", node_class.nodes[0], "", f"feasible{more}")
+    return Ref("node groups", node_class.group, "", "feasible on a node not yet born")

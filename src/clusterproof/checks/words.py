@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from clusterproof.checks.cells import Cell
@@ -41,19 +41,12 @@ def summary_of(
     target = f"{check.to.workload or check.to.hosts}:{check.port.partition('/')[0]}"
     if matrix is None:
         return (stuck[0] if stuck else f"nothing was found to ask about {target}"), ""
-    by_outcome: dict[Outcome, list[str]] = {}
+    by_outcome: dict[str, list[str]] = {}
     for side in matrix.clients:
-        seen = {cell.outcome for cell in matrix.cells if cell.client == side.group}
-        word = (
-            seen.pop()
-            if len(seen) == 1
-            else Outcome.VARIES
-            if seen & {Outcome.BLOCKED, Outcome.VARIES}
-            else Outcome.UNKNOWN
-        )
-        by_outcome.setdefault(word, []).append(side.group)
-    works, blocked = by_outcome.get(Outcome.WORKS, []), by_outcome.get(Outcome.BLOCKED, [])
-    varies = by_outcome.get(Outcome.VARIES, [])
+        name = side.group if side.nodes else f"{side.group} (no nodes yet)"
+        by_outcome.setdefault(_word(side.group, matrix), []).append(name)
+    works, blocked = by_outcome.get("works", []), by_outcome.get("blocked", [])
+    varies = by_outcome.get("varies", [])
     match tally.verdict:
         case Verdict.PASS:
             groups = listed(works)
@@ -63,47 +56,62 @@ def summary_of(
         case Verdict.FAIL:
             if stuck:
                 return stuck[0], ""
-            return f"{listed(blocked or varies)} cannot reach {target}", ""
+            return f"{listed(blocked + varies)} cannot reach {target}", ""
         case Verdict.UNKNOWN:
             why = unknowns[0].detail if unknowns else "something was not read"
             return f"whether {listed([s.group for s in matrix.clients])} can reach {target} is not known", why
         case _:
-            return _depends(target, works, blocked, varies, by_outcome.get(Outcome.UNKNOWN, []), cells)
+            found = _depends(target, by_outcome, cells, ports="-" in check.port)
+            unread = tally.unknown and not any(cell.outcome is Outcome.UNKNOWN for cell in cells)
+            return (f"{found[0]}, not known where nodes were not read" if unread else found[0]), found[1]
+
+
+def _word(group: str, matrix: Matrix) -> str:
+    """What a client group comes to over all server groups."""
+    cells = [cell for cell in matrix.cells if cell.client == group]
+    seen = {cell.outcome for cell in cells}
+    if len(seen) == 1 and seen != {Outcome.VARIES}:
+        return seen.pop().value
+    if cells and all(cell.blocked + cell.unknown == cell.cells for cell in cells):
+        return "partly"
+    return "varies" if seen & {Outcome.BLOCKED, Outcome.VARIES} else "unknown"
+
+
+_PHRASES = {
+    "works": "works from {}",
+    "blocked": "blocked from {}",
+    "partly": "blocked from {} as far as it is known",
+    "varies": "varies from {}",
+    "unknown": "not known from {}",
+}
 
 
 def _depends(
-    target: str,
-    works: list[str],
-    blocked: list[str],
-    varies: list[str],
-    unknown: list[str],
-    cells: Sequence[Cell],
+    target: str, by_outcome: Mapping[str, list[str]], cells: Sequence[Cell], *, ports: bool
 ) -> tuple[str, str]:
-    parts = []
-    if works:
-        parts.append(f"works from {listed(works)}")
-    if blocked:
-        parts.append(f"blocked from {listed(blocked)}")
-    if varies:
-        parts.append(f"varies from {listed(varies)}")
-    if unknown:
-        parts.append(f"not known from {listed(unknown)}")
+    parts = [phrase.format(listed(by_outcome[word])) for word, phrase in _PHRASES.items() if by_outcome.get(word)]
+    counted = [cell for cell in cells if cell.counts]
     causes = []
-    if len({bool(works), bool(blocked)}) == 1 and works and blocked:
-        causes.append("the scheduler's choice of the client's node")
-    elif works or unknown:
-        causes.append("where the scheduler puts the client")
-    server_choice = {
-        (cell.client.node_class.id, cell.outcome)
-        for cell in cells
-        if cell.counts and cell.outcome is not Outcome.VARIES
-    }
+    if len([word for word in by_outcome if by_outcome[word]]) > 1:
+        unborn = {cell.client.node_class.born for cell in counted if cell.outcome is Outcome.BLOCKED} == {False}
+        choice = (
+            "whether the pod comes to a node not yet born" if unborn else "the scheduler's choice of the client's node"
+        )
+        causes.append(choice)
+    by_pair: dict[tuple[str, str], set[Outcome]] = {}
     by_client: dict[str, set[Outcome]] = {}
-    for client, outcome in server_choice:
-        by_client.setdefault(client, set()).add(outcome)
-    if any(len(outcomes) > 1 for outcomes in by_client.values()):
+    for cell in counted:
+        if cell.outcome is not Outcome.VARIES:
+            client, server = cell.client.node_class.id, cell.server.node_class.id
+            by_pair.setdefault((client, server), set()).add(cell.outcome)
+            by_client.setdefault(client, set()).add(cell.outcome)
+    if ports and any(len(outcomes) > 1 for outcomes in by_pair.values()):
+        causes.append("which port of the range comes up")
+    elif any({Outcome.WORKS, Outcome.BLOCKED} <= outcomes for outcomes in by_client.values()):
         causes.append("where the scheduler puts the server, or which endpoint the Service picks")
-    if any(cell.counts and cell.outcome is Outcome.VARIES for cell in cells):
+    elif "partly" in by_outcome or any({Outcome.UNKNOWN, Outcome.BLOCKED} <= o for o in by_client.values()):
+        causes.append("what was not read: the rest is refused")
+    if any(cell.outcome is Outcome.VARIES for cell in counted):
         causes.append("which address or source port comes up")
     return f"{target}: {', '.join(parts)}", "; ".join(unique(causes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -40,6 +41,8 @@ EXIT_STATUSES = (
 """What the exit status means, for every command."""
 
 CRASHED, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+_NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO)
+"""What writing to standard output may come to; files that are named have sentences of their own."""
 
 
 class Commands(click.Group):
@@ -113,6 +116,7 @@ def cli(ctx: click.Context) -> None:
 def run(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit; every error becomes one sentence on stderr."""
     args = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a character that the terminal lacks ends no report
@@ -121,7 +125,19 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         status = _pipe_closed()
+    except OSError as error:
+        status = _unwritable(error)
     sys.exit(status)
+
+
+def _open_closed() -> None:
+    """A stream that the caller closed (``>&-``) becomes one that says so when it is written to or read."""
+    if sys.stdin is None:
+        sys.stdin = os.fdopen(os.open(os.devnull, os.O_RDONLY))
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")  # reading only, so that writing fails
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
 def _guarded(args: list[str]) -> int:
@@ -141,6 +157,8 @@ def _guarded(args: list[str]) -> int:
     except BrokenPipeError:
         return _pipe_closed()
     except Exception as error:  # the last guard: no traceback reaches a user unasked
+        if isinstance(error, OSError) and error.filename is None and error.errno in _NOT_WRITABLE:
+            return _unwritable(error)
         if _debugging(args):
             raise
         _say(
@@ -188,5 +206,18 @@ def _say(message: str) -> None:
 
 def _pipe_closed() -> int:
     """The reader has gone (``| head``): say nothing, and keep the interpreter from saying it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _discard()
     return BROKEN_PIPE
+
+
+def _unwritable(error: OSError) -> int:
+    """Standard output takes no more (a full disk, ``>&-``): one sentence."""
+    reason = "standard output is closed" if error.errno == errno.EBADF else error.strerror
+    _discard()
+    _say(f"cannot write the report: {reason}; write it into a file with -o, or send it elsewhere")
+    return 2
+
+
+def _discard() -> None:
+    """Let what is still buffered for standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

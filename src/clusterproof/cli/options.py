@@ -19,6 +19,23 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 LEVELS = ("must", "should", "may")
+DUMP_KINDS = (
+    "nodes",
+    "pods",
+    "deployments",
+    "statefulsets",
+    "daemonsets",
+    "services",
+    "endpointslices",
+    "networkpolicies",
+    "persistentvolumeclaims",
+    "persistentvolumes",
+    "namespaces",
+    "customresourcedefinitions",
+)
+"""What one ``kubectl get -A`` has to ask for; a test judges the demo from just these."""
+SHOWN_SOURCES = 2
+"""More inputs than these are not repeated in proposed commands."""
 
 
 def sources(function: F) -> F:
@@ -251,7 +268,12 @@ def _read(
         inputs = configuration.inputs()
     if not inputs:
         if not live.offered():
-            raise UsageError("no input was named; name a snapshot, or files of kubectl and aws output")
+            raise UsageError(
+                "no input was named; name a snapshot or a directory, or dump the cluster and name the files:\n"
+                f"  kubectl get {','.join(DUMP_KINDS)} -A -o json |\n"
+                "    clusterproof check - AWS-JSON-DIRECTORY --profile dynamo\n"
+                "or try it first without a cluster: clusterproof demo"
+            )
         return live.read(cluster, profile, quiet=quiet)
     kinds = [kind for item in collected for kind in item.split(",") if kind]
     stdin = sys.stdin.buffer if "-" in inputs else None
@@ -260,14 +282,26 @@ def _read(
 
 
 def given(inputs: Sequence[str], world: str | None, extra: Mapping[str, Sequence[str]] | None = None) -> str:
-    """The input and adjustments as they stand on the command line, to be repeated in proposed commands."""
+    """The input and adjustments as they stand on the command line, to be repeated in proposed commands.
+
+    Many inputs, as a shell makes them of ``dump/*.json``, are ``SRC``, as in the usage.
+    """
     import shlex
 
-    words = ["--world", world] if world is not None else list(inputs)
+    words = ["--world", world] if world is not None else list(inputs) if len(inputs) <= SHOWN_SOURCES else ["SRC"]
     for option, values in (extra or {}).items():
         for value in values:
             words += [option, value]
     return shlex.join(words)
+
+
+def own(profile: str) -> str:
+    """A profile file as proposed commands name it, for a shell; empty for a built-in profile, which has its name."""
+    import shlex
+
+    from clusterproof.cli.library import builtin
+
+    return "" if profile in builtin() else shlex.quote(profile)
 
 
 def unknown(what: str, name: str, known: Sequence[str]) -> UsageError:

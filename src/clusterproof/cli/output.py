@@ -143,9 +143,9 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
         raise
 
 
-def say(message: str) -> None:
-    """Talk: one line on stderr."""
-    click.echo(f"clusterproof: {clean(message)}", err=True)
+def say(message: str, *, lines: bool = False) -> None:
+    """Talk on stderr: one line, or with ``lines`` as many as the message has."""
+    click.echo(f"clusterproof: {clean(message, newlines=lines)}", err=True)
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ def reference() -> str:
         "Made from the code by `python -m clusterproof.cli.reference`; do not edit.",
         _INTRODUCTION,
         "| exit status | meaning |\n|---|---|\n" + "\n".join(f"| {s} | {meaning} |" for s, meaning in EXIT_STATUSES),
-        "`demo` exits with 0 also though requirements fail. A closed pipe (`| head`) ends a command silently, with 141.",
+        "`demo` exits with 0 also though requirements fail. A closed pipe (`| head`) ends a command silently, with 141. A standard output that cannot be written (a full disk) is one sentence and 2.",
     ]
     for name, page in _pages():
         parts.append(f"## {name}\n\n```text\n{page.rstrip()}\n```")

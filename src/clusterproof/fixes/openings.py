@@ -43,7 +43,9 @@ def openings(
     asked = _asked(legs)
     return tuple(
         Opening(client, server, str(ports), wanted=_covered(ports, asked.get((client, server, ports.protocol), ())))
-        for client, server, ports in sorted(opened, key=lambda item: (item[0], item[1], str(item[2])))
+        for client, server, ports in sorted(
+            opened, key=lambda item: (item[0], item[1], item[2].protocol, item[2].low, item[2].high)
+        )
     )
 
 

@@ -333,7 +333,7 @@ def _fit(needs: Needs, node: NodeView, taken: Load) -> Feasibility:
 
 
 def _capacity(needs: Needs, node: NodeView) -> Feasibility:
-    """What an empty node holds. A native resource that a prediction does not name is unknown, a device is absent."""
+    """What an empty node holds. What a prediction does not name is unknown, a device that no sibling shows is absent."""
     offered = node.allocatable
     if isinstance(offered, Unknown):
         return _undecided("NodeResourcesFit", offered) if needs.requests else FEASIBLE
@@ -342,7 +342,7 @@ def _capacity(needs: Needs, node: NodeView) -> Feasibility:
     if "pods" in offered and amount("pods", offered["pods"]) < 1:
         short.append(("Too many pods", "pods=0"))
     for name, wanted in needs.requests:
-        if name not in offered and name in _NATIVE:
+        if name not in offered and (name in _NATIVE or not node.devices_known):
             unknown = Unknown(Cause.NOT_COLLECTED, f"{name} of {node.id or 'the node'} is not known")
         elif wanted > amount(name, offered.get(name, 0)):
             short.append((f"Insufficient {name}", f"{name}={offered.get(name, 0)}"))

@@ -24,6 +24,7 @@ class NodeView(msgspec.Struct, frozen=True):
         unschedulable: cordoned.
         pods: the pods on it that are not finished.
         born: False for a node that a group would make: it has no odds.
+        devices_known: False where a device that ``allocatable`` does not name may be there all the same.
     """
 
     name: str | Unknown
@@ -36,6 +37,7 @@ class NodeView(msgspec.Struct, frozen=True):
     pods: tuple[Pod, ...] = ()
     born: bool = True
     key: str = ""
+    devices_known: bool = True
 
     @property
     def id(self) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from clusterproof.errors import ClusterproofError
 from clusterproof.placement.fargate import on_fargate
 from clusterproof.placement.filters import Feasibility, needs_of, structural
 from clusterproof.placement.message import unschedulable_message
@@ -28,11 +29,14 @@ class Place(msgspec.Struct, frozen=True):
 
     Attributes:
         doubt: set when it cannot be said whether the pod may be scheduled here.
+        stays: a pod of it runs here today, though no further one would be scheduled here (a taint or a label came
+            later, another template made it, or it is on Fargate).
     """
 
     node_class: NodeClass
     interface: Interface
     doubt: Unknown | None = None
+    stays: bool = False
 
     @property
     def text(self) -> str:
@@ -74,10 +78,22 @@ class Places(msgspec.Struct, frozen=True):
 
 def places(world: World, workload: Workload) -> Places:
     """Where the workload's pods may be scheduled, on nodes that exist and on nodes not yet born."""
-    needs = needs_of(workload.spec, pinned=bool(workload.spec.node_name))
+    try:
+        needs = needs_of(workload.spec, pinned=bool(workload.spec.node_name))
+    except ClusterproofError as error:
+        unread = Unknown(Cause.ERROR, f"{workload.id}: {error}")
+        return Places(
+            tuple(
+                Place(node_class, interface, unread)
+                for node_class in world.classes
+                for interface in world.interfaces.of(workload, node_class)
+            ),
+            (),
+        )
     volumes = _volume_choices(world, workload)
     found: list[Place] = []
     refused: list[Refusal] = []
+    today = frozenset(workload.pod_nodes)
     for node_class in world.classes:
         decided = on_fargate(world, workload, node_class)
         view = view_of(node_class)
@@ -85,6 +101,10 @@ def places(world: World, workload: Workload) -> Places:
         truth = any_of(answer.ok for answer in answers)
         if truth is False:
             refused.append(Refusal(node_class, answers[0]))
+            if not today.isdisjoint(node_class.nodes):
+                # Filters are asked once: a pod that is there stays, and every placement counts, today's too.
+                interfaces = world.interfaces.of(workload, node_class)
+                found += [Place(node_class, interface, stays=True) for interface in interfaces]
             continue
         doubt = truth if isinstance(truth, Unknown) else None
         found += [Place(node_class, interface, doubt) for interface in world.interfaces.of(workload, node_class)]
@@ -104,18 +124,22 @@ def view_of(node_class: NodeClass) -> NodeView:
         allocatable=node_class.allocatable,
         born=node_class.born,
         key=node_class.id,
+        devices_known=node_class.devices_known,
     )
 
 
 def _volume_choices(world: World, workload: Workload) -> list[Sequence[NodeSelector] | Unknown]:
     """What bound volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
-    names = workload.claims or (
+    names: tuple[tuple[str, ...], ...] = workload.claims or (
         tuple(
             volume.persistent_volume_claim.claim_name
             for volume in workload.spec.volumes
             if volume.persistent_volume_claim is not None
         ),
     )
+    if workload.claims and workload.kind == "StatefulSet" and (workload.replicas or 0) > len(workload.pod_names):
+        # Pods that are still to come may get volumes of their own, which bind nothing yet.
+        names = (*names, ())
     snapshot = world.snapshot
     claims_missing = snapshot.missing(kinds.CLAIMS, workload.namespace)
     volumes_missing = snapshot.missing(kinds.VOLUMES)

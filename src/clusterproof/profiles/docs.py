@@ -55,7 +55,13 @@ def _names(profile: Profile) -> list[str]:
         for name, item in profile.workloads.items()
     ]
     sets = [
-        (name, item.title, f"{len(item.find)} ways, the first that finds any")
+        (
+            name,
+            item.title,
+            "every group that its one way finds"
+            if len(item.find) == 1
+            else f"every group that any of {len(item.find)} ways finds",
+        )
         for name, item in profile.node_sets.items()
     ]
     for heading, option, last, rows in (

@@ -15,8 +15,8 @@ from clusterproof.profiles.shape import Problem, join, shape_problems
 
 __all__ = ["Problem", "applies", "builtin_names", "listed", "load", "parse", "validate"]
 
-SHOWN = 20
-"""How many faults of a file are listed."""
+SHOWN = 8
+"""How many faults of a file are listed; the rest is counted."""
 
 
 def builtin_names() -> tuple[str, ...]:
@@ -99,7 +99,7 @@ def listed(problems: list[Problem], lines: dict[str, int], where: str) -> str:
     """The faults, one to a line, each with the file's name, its path and its line in the file."""
     shown = [f"{problem}{_line(problem, lines)}" for problem in problems[:SHOWN]]
     if len(problems) > SHOWN:
-        shown.append(f"and {len(problems) - SHOWN} faults more")
+        shown.append(f"and {len(problems) - SHOWN} more")
     return f"\n{where}: ".join(shown)
 
 

@@ -52,7 +52,7 @@ class Source(Record, frozen=True):
 
 
 class Evidence(Record, frozen=True):
-    """One way to recognise node groups; exactly one member is set. A set takes the first that finds any.
+    """One way to recognise node groups; exactly one member is set. A set holds every group that any way finds.
 
     Attributes:
         allocatable: groups whose nodes offer this resource, e.g. ``nvidia.com/gpu``.

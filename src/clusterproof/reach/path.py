@@ -30,6 +30,7 @@ from clusterproof.snapshot.kubernetes import Labels, NetworkPolicy, Service, Ser
 from clusterproof.snapshot.snapshot import Table
 from clusterproof.world.model import Attachment, Interface, Workload
 from clusterproof.world.services import Backend, target_port
+from clusterproof.world.workloads import generated_labels
 from clusterproof.world.world import World
 
 
@@ -174,13 +175,11 @@ class Paths:
         workload = end.workload
         if workload is None:
             return Peer(addresses=addresses, host_network=True, name=end.text)
-        labels: Labels | Unknown = self.world.namespaces.get(workload.namespace, {})
-        if workload.namespace not in self.world.namespaces:
-            labels = self.world.snapshot.missing(kinds.NAMESPACES) or {}
         return Peer(
             namespace=workload.namespace,
-            namespace_labels=labels,
+            namespace_labels=_namespace_labels(self.world, workload.namespace),
             labels=workload.labels,
+            unknown_labels=generated_labels(workload),
             ports=tuple(port for container in workload.spec.containers for port in container.ports),
             addresses=addresses,
             host_network=workload.spec.host_network,
@@ -222,6 +221,14 @@ def service_hop(via: Backend, workload: Workload | None, *, same_node: bool) -> 
     return Hop(Layer.SERVICE, Outcome.WORKS, at, text, (via.ref,)), number
 
 
+def _namespace_labels(world: World, name: str) -> Labels | Unknown:
+    """The labels of a namespace; none of one that does not exist yet; unknown where namespaces were not all read."""
+    found = world.namespaces.get(name)
+    if found is not None:
+        return found
+    return world.snapshot.missing(kinds.NAMESPACES) or {}
+
+
 def _service_view(world: World, via: Backend) -> ServiceView:
     service: Service = via.service
     ports: tuple[ServicePort, ...] = service.spec.ports
@@ -229,7 +236,7 @@ def _service_view(world: World, via: Backend) -> ServiceView:
         namespace=service.metadata.namespace,
         name=service.metadata.name,
         port=via.port.port,
-        namespace_labels=world.namespaces.get(service.metadata.namespace, {}),
+        namespace_labels=_namespace_labels(world, service.metadata.namespace),
         selector=service.spec.selector,
         cluster_ip=service.spec.cluster_ip,
         ports=ports,

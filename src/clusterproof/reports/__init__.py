@@ -25,6 +25,7 @@ def render(
     verbose: bool = False,
     arguments: str = "SRC",
     located: Located | None = None,
+    profile: str = "",
 ) -> str:
     """A report as text that ends in a newline.
 
@@ -37,6 +38,7 @@ def render(
         arguments: how the user named the input, for the commands that the report proposes.
         located: the profile and its file, from which SARIF has the rules' help and their lines; without it a rule
             says only what its finding says.
+        profile: how the user named a profile file, for these commands; empty for a built-in profile.
 
     Raises:
         ValueError: no such format.
@@ -44,7 +46,9 @@ def render(
     if format == "table":
         from clusterproof.reports import terminal
 
-        return terminal.render(report, width=width, colour=colour, verbose=verbose, arguments=arguments)
+        return terminal.render(
+            report, width=width, colour=colour, verbose=verbose, arguments=arguments, profile=profile
+        )
     if format == "json":
         from clusterproof.reports import encoding
 
@@ -52,7 +56,7 @@ def render(
     if format == "markdown":
         from clusterproof.reports import markdown
 
-        return markdown.render(report, verbose=verbose, arguments=arguments)
+        return markdown.render(report, verbose=verbose, arguments=arguments, profile=profile)
     if format == "sarif":
         from clusterproof.reports import sarif
 

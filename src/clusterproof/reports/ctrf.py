@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from clusterproof.checks.finding import Finding, Report
-from clusterproof.reports import counted, terminal, words
+from clusterproof.reports import chances, counted, terminal, words
 from clusterproof.reports.encoding import encode
 from clusterproof.reports.text import cleaned, phrases, unglued
 from clusterproof.verdict.algebra import Verdict
@@ -99,7 +99,7 @@ def _test(report: Report, finding: Finding, text: str) -> dict[str, Any]:
 
 def message(report: Report, finding: Finding) -> str:
     """What was found in one line; for what does not count or is not known, that comes first."""
-    found = unglued(words.summary(finding))
+    found = unglued(chances.summary(finding))
     if counted.not_counted(finding):
         return f"{unglued(counted.excuse(finding, report))} {found}"
     if finding.verdict is Verdict.UNKNOWN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clusterproof.reports.text import Paint, clean, columns, hang, pad, plural
+from clusterproof.reports.text import Paint, clean, columns, hang, of_cluster, pad, plural
 from clusterproof.reports.words import moment, unknown_lines
 from clusterproof.snapshot.format import KindRecord, Manifest
 
@@ -16,7 +16,7 @@ def render(manifest: Manifest, *, width: int, colour: bool) -> str:
         f"account {manifest.account}" if manifest.account else "",
         manifest.region,
         f"Kubernetes {manifest.kubernetes_version}" if manifest.kubernetes_version else "",
-        f"read {moment(manifest.time)}" if manifest.time else "time not known",
+        f"read {moment(manifest.time)}" if manifest.time else "",
     ]
     lines = hang("", clean(", ".join(fact for fact in facts if fact)), width, indent=2)
     total = sum(record.count for record in manifest.kinds.values())
@@ -66,6 +66,7 @@ def _missing(manifest: Manifest) -> list[str]:
         for coverage in record.coverage:
             if coverage.missing is not None:
                 detail, remedy = unknown_lines(coverage.missing)
+                remedy = of_cluster(remedy, manifest.cluster)
                 where = f" in {coverage.scope}" if coverage.scope else ""
                 found.append(clean(f"{name}{where}: {detail}" + (f"; {remedy}" if remedy else "")))
         found += [

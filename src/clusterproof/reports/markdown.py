@@ -10,8 +10,8 @@ import re
 
 from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Odds, Report
 from clusterproof.reach.trace import Hop
-from clusterproof.reports import counted, words
-from clusterproof.reports.text import cleaned, sentence, unglued
+from clusterproof.reports import chances, counted, words
+from clusterproof.reports.text import sentence, unglued
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.verdict.algebra import Verdict
 
@@ -20,15 +20,16 @@ _ACTIVE = re.compile(r"(?i)(?<!\w)@\w|\b(?:https?|ftp|mailto|www)[:.]")
 """What GitHub turns into a mention or a link wherever it stands in plain text; in a code span it does not."""
 
 
-def render(report: Report, *, verbose: bool, arguments: str) -> str:
+def render(report: Report, *, verbose: bool, arguments: str, profile: str = "") -> str:
     """The report as Markdown; passing findings are opened only when verbose."""
-    report = cleaned(report, Report)
+    report = words.named(report)
+    legend: set[str] = set()
     blocks = [_head(report), _summary(report)]
     for finding in words.worst_first(report.findings):
         if verbose or finding.counted or finding.verdict is Verdict.UNKNOWN:
-            blocks += _opened(finding, verbose)
+            blocks += _opened(finding, verbose, legend)
     blocks += _not_counted(report)
-    blocks += _close(report, arguments)
+    blocks += _close(report, arguments, profile)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -77,7 +78,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def _head(report: Report) -> str:
     cluster, profile = words.head(report)
-    name, _, facts = cluster.partition("  ")
+    name, _, facts = cluster.partition(": ")
     lines = [f"# {escape(name)}: {escape(words.closing(report))}", "", escape(facts) + "  ", escape(profile)]
     for label, text in (("with", words.parameters(report)), ("node sets:", words.sets(report))):
         if text:
@@ -95,14 +96,14 @@ def _summary(report: Report) -> str:
             f"**{words.VERDICT[f.verdict]}**" if f.counted else words.VERDICT[f.verdict],
             code(f.name),
             f.level.value,
-            escape(words.summary(f) + (f" ({why})" if (why := counted.not_counted(f)) else "")),
+            escape(chances.summary(f) + (f" ({why})" if (why := counted.not_counted(f)) else "")),
         ]
         for f in words.worst_first(report.findings)
     ]
     return table(["verdict", "requirement", "level", "what was found"], rows) if rows else ""
 
 
-def _opened(finding: Finding, verbose: bool) -> list[str]:
+def _opened(finding: Finding, verbose: bool, legend: set[str]) -> list[str]:
     source = ", ".join(part for part in (finding.source.document, finding.source.section) if part)
     blocks = [
         f"## {words.VERDICT[finding.verdict]}: {code(finding.name)} ({finding.level.value})",
@@ -115,44 +116,45 @@ def _opened(finding: Finding, verbose: bool) -> list[str]:
         blocks.append(f"**{label}:** {escape(cause)}")
     if finding.matrix is not None:
         shown = words.opened_paths(finding, every=verbose)
-        blocks += _matrix(finding.matrix, finding.odds, words.told_hops(finding, shown))
+        blocks += _matrix(finding.matrix, finding.odds, words.told_hops(finding, shown), legend)
         blocks += [path(cell, finding.matrix) for cell in shown]
     blocks += [_unknown(item) for item in finding.unknowns]
     if verbose or finding.matrix is None:
         blocks.append("\n".join(f"- evidence: {code(words.evidence(ref, whole=verbose))}" for ref in finding.evidence))
-    blocks += [f"Note: {escape(sentence(note))}" for note in finding.notes]
+    if finding.notes:
+        blocks.append("Notes:\n\n" + "\n".join(f"- {escape(words.note(note))}" for note in finding.notes))
     if finding.symptoms:
-        blocks.append("\n".join(f"- seen in logs as {code(symptom)}" for symptom in finding.symptoms))
+        blocks.append("Seen in logs as:\n\n" + "\n".join(f"- {code(symptom)}" for symptom in finding.symptoms))
     if finding.fix is not None:
         blocks += _fix(finding.fix)
     return blocks
 
 
-def _matrix(grid: Matrix, odds: Odds | None, told: list[Hop]) -> list[str]:
+def _matrix(grid: Matrix, odds: Odds | None, told: list[Hop], legend: set[str]) -> list[str]:
     blocks = [f"{code(grid.client)} to {code(grid.server)}, {escape(grid.port)}"]
     found = {(cell.client, cell.server): cell for cell in grid.cells}
-    chances = odds is not None and odds.unknown is None and bool(odds.rows)
+    counted = odds is not None and odds.unknown is None and bool(odds.rows)
     head = ["from \\\\ to", *(f"{escape(s.group)}, {words.nodes(s)}".replace("|", "\\|") for s in grid.servers)]
-    head += ["lands here / again", "next run fails"] if chances else []
+    head += ["lands here / again", f"next {chances.noun(grid.client)} fails"] if counted else []
     rows = []
     for side in grid.clients:
         row = [f"{escape(side.group)}, {words.nodes(side)}"]
         for server in grid.servers:
             cell = found.get((side.group, server.group))
             row.append(words.cell(cell) if cell else "-")
-        if chances:
-            chance = words.row_odds(odds, side.group)
-            row += (
-                [f"{words.percent(chance.first)} / {words.percent(chance.repeats)}", words.percent(chance.fails_cached)]
-                if chance
-                else ["not counted", "-"]
-            )
+        if counted:
+            row += chances.shown(odds, side.group)
         rows.append([text.replace("<1", "\\<1").replace(">99", "\\>99") for text in row])
     if rows and grid.servers:
         blocks.append(table(head, rows))
+        blocks.append("  \n".join(escape(text) for text in chances.legend(grid, odds, legend)))
     stops = [(which, hop) for which, hop in words.refusals(grid) if hop not in told]
     blocks.append("\n".join(f"- {escape(which)}: {escape(words.refusal(hop))}" for which, hop in stops))
-    blocks += [escape(text) for text in (words.colocated(grid), words.odds_sentence(odds) if odds else "") if text]
+    blocks += [
+        escape(text)
+        for text in (words.colocated(grid), chances.odds_sentence(odds, grid.client) if odds else "")
+        if text
+    ]
     return blocks
 
 
@@ -192,7 +194,7 @@ def _fix(fix: Fix) -> list[str]:
     return blocks
 
 
-def _close(report: Report, arguments: str) -> list[str]:
+def _close(report: Report, arguments: str, profile: str) -> list[str]:
     blocks = []
     remedies = words.remedies(report)
     if remedies:
@@ -201,5 +203,5 @@ def _close(report: Report, arguments: str) -> list[str]:
     if plan:
         blocks += ["---", escape(plan)]
         if report.plan is not None and report.plan.proven:
-            blocks.append(block(words.fix_command(report, arguments), "shell"))
-    return [*blocks, f"{escape(words.consequence(report))} clusterproof {escape(report.tool_version)}"]
+            blocks.append(block(words.fix_command(report, arguments, profile), "shell"))
+    return [*blocks, f"{escape(words.consequence(report))} Made by clusterproof {escape(report.tool_version)}."]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clusterproof.checks.finding import Matrix, MatrixCell, Odds
 from clusterproof.reach.trace import Hop, Outcome
-from clusterproof.reports import words
+from clusterproof.reports import chances, words
 from clusterproof.reports.text import Paint, columns, hang, pad, width_of
 from clusterproof.snapshot.fields import Ref
 
@@ -22,24 +22,30 @@ def painter(outcome: Outcome, paint: Paint, text: str) -> str:
 _PROSE = 110
 
 
-def matrix(grid: Matrix, odds: Odds | None, width: int, paint: Paint, told: list[Hop]) -> list[str]:
+def matrix(
+    grid: Matrix, odds: Odds | None, width: int, paint: Paint, told: list[Hop], legend: set[str] | None = None
+) -> list[str]:
     """Client groups × server groups; as a list where the table would be too wide.
 
-    Below it, why each pair does not work, except where the hop is told elsewhere (``told``).
+    Below it, what its short forms mean, unless ``legend`` holds that it was told before, and why each pair does not
+    work, except where the hop is told elsewhere (``told``).
     """
     prose = min(width, _PROSE)
     lines = hang("  ", f"{grid.client} to {grid.server}, {grid.port}", prose, indent=4)
     rows = _table(grid, odds)
     sizes = columns(rows)
-    if rows and 2 + sum(sizes) <= width:
+    fits = bool(rows) and 2 + sum(sizes) <= width
+    if fits:
         lines += [_painted(row, sizes, grid, paint, head=i == 0, at=i - 1) for i, row in enumerate(rows)]
     else:
         lines += _list(grid, odds, width, paint)
+    for text in chances.legend(grid, odds if fits else None, set() if legend is None else legend):
+        lines += hang("  ", text, prose, indent=4)
     for which, hop in words.refusals(grid):
         if hop in told:
             continue
         lines += hang(f"  {which}: ", words.refusal(hop), prose, indent=4)
-    for text in (words.colocated(grid), words.odds_sentence(odds) if odds else ""):
+    for text in (words.colocated(grid), chances.odds_sentence(odds, grid.client) if odds else ""):
         if text:
             lines += hang("  ", text, prose)
     return lines
@@ -48,25 +54,20 @@ def matrix(grid: Matrix, odds: Odds | None, width: int, paint: Paint, told: list
 def _table(grid: Matrix, odds: Odds | None) -> list[list[str]]:
     if not grid.clients or not grid.servers:
         return []
-    chances = odds is not None and odds.unknown is None and bool(odds.rows)
+    counted = odds is not None and odds.unknown is None and bool(odds.rows)
     rows = [
         [
             "from \\ to",
             *(f"{side.group}, {words.nodes(side)}" for side in grid.servers),
-            *(("lands here / again", "next run fails") if chances else ()),
+            *(("lands here / again", f"next {chances.noun(grid.client)} fails") if counted else ()),
         ]
     ]
     found = {(cell.client, cell.server): cell for cell in grid.cells}
     for side in grid.clients:
         cells = (found.get((side.group, server.group)) for server in grid.servers)
         row = [f"{side.group}, {words.nodes(side)}", *(words.cell(cell) if cell else "-" for cell in cells)]
-        if chances:
-            chance = words.row_odds(odds, side.group)
-            row += (
-                [f"{words.percent(chance.first)} / {words.percent(chance.repeats)}", words.percent(chance.fails_cached)]
-                if chance
-                else ["not counted", "-"]
-            )
+        if counted:
+            row += chances.shown(odds, side.group)
         rows.append(row)
     return rows
 
@@ -91,11 +92,14 @@ def _list(grid: Matrix, odds: Odds | None, width: int, paint: Paint) -> list[str
     servers = {side.group: side for side in grid.servers}
     names = max((width_of(f"{s.group}, {words.nodes(s)}") for s in grid.servers), default=0)
     for side in grid.clients:
-        chance = words.row_odds(odds, side.group)
+        chance = chances.row_odds(odds, side.group)
         text = f"from {side.group}, {words.nodes(side)}"
         if chance is not None:
-            text += f": a first run lands here {words.percent(chance.first)}, again {words.percent(chance.repeats)}"
-            text += f"; the next run then fails {words.percent(chance.fails_cached)}"
+            one = chances.noun(grid.client)
+            text += f": a first {one} lands here {chances.percent(chance.first)}"
+            if chance.first:
+                text += f", again {chances.percent(chance.repeats)}"
+                text += f"; the next {one} then fails {chances.percent(chance.fails_cached)}"
         lines += hang("  ", text, width, indent=4)
         for cell in grid.cells:
             if cell.client == side.group and cell.server in servers:
@@ -133,8 +137,8 @@ def hops(way: tuple[Hop, ...], width: int, paint: Paint, verbose: bool, *, brief
         margin = " " * width_of(prefix)
         lines += hang(prefix, words.told(hop), width, shown=shown)
         for ref in _telling(hop, verbose):
-            brief = Ref(ref.kind, ref.key) if hop.outcome is Outcome.WORKS and not verbose else ref
-            evidence = words.evidence(brief, whole=verbose)
+            named = Ref(ref.kind, ref.key) if hop.outcome is Outcome.WORKS and not verbose else ref
+            evidence = words.evidence(named, whole=verbose)
             lines += hang(f"{margin}read in ", evidence, width, shown=f"{margin}{paint.dim('read in')} ")
         if hop.unknown is not None and hop.unknown.remedy:
             lines += hang(f"{margin}to know it: ", hop.unknown.remedy, width)

@@ -26,7 +26,7 @@ from clusterproof.profiles.located import Located
 from clusterproof.profiles.model import Level, Profile, Requirement
 from clusterproof.profiles.text import explain, markdown
 from clusterproof.reach.trace import Layer
-from clusterproof.reports import counted, words
+from clusterproof.reports import chances, counted, words
 from clusterproof.reports.encoding import encode
 from clusterproof.reports.text import cleaned, sentence, unglued
 from clusterproof.snapshot.fields import Ref
@@ -242,7 +242,7 @@ class _Log:
 
 def _told(finding: Finding) -> Iterator[str]:
     """What was found, who stops it, and what to do, in sentences."""
-    found = sentence(unglued(words.summary(finding)))
+    found = sentence(unglued(chances.summary(finding)))
     yield f"Could not be decided: {found}" if finding.verdict is Verdict.UNKNOWN else found
     label, cause = words.cause(finding)
     if cause:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from clusterproof.checks.finding import Finding, Fix, Report
 from clusterproof.profiles.model import Level
-from clusterproof.reports import counted, paths, words
-from clusterproof.reports.text import Paint, cleaned, columns, command_lines, hang, pad, sentence
+from clusterproof.reports import chances, counted, paths, words
+from clusterproof.reports.text import Paint, columns, command_lines, hang, pad, sentence
 from clusterproof.verdict.algebra import Verdict
 
 _PROSE = 110
@@ -16,25 +16,28 @@ _REMEDIES = 8
 """How many things that would make something known are repeated at the end."""
 
 
-def render(report: Report, *, width: int, colour: bool, verbose: bool, arguments: str) -> str:
+def render(report: Report, *, width: int, colour: bool, verbose: bool, arguments: str, profile: str = "") -> str:
     """The report as plain text of at most ``width`` columns (only ids and commands may be wider)."""
-    return _Terminal(cleaned(report, Report), width, colour, verbose, arguments).text()
+    report = words.named(report)
+    return _Terminal(report, width, colour, verbose, arguments, profile).text()
 
 
 def opened(report: Report, *, width: int = 100, arguments: str = "SRC") -> list[str]:
     """Each finding opened as in the terminal, without colour, in the report's order; what cannot be printed is spelled."""
-    page = _Terminal(cleaned(report, Report), width, colour=False, verbose=False, arguments=arguments)
+    page = _Terminal(words.named(report), width, colour=False, verbose=False, arguments=arguments, profile="")
     return ["\n".join(line.rstrip() for line in page.opened(finding)) for finding in page.report.findings]
 
 
 class _Terminal:
-    def __init__(self, report: Report, width: int, colour: bool, verbose: bool, arguments: str) -> None:
+    def __init__(self, report: Report, width: int, colour: bool, verbose: bool, arguments: str, profile: str) -> None:
         self.report = report
         self.width = max(width - 1, 40)  # a full line makes some terminals add an empty one
         self.prose = min(self.width, _PROSE)
         self.paint = Paint(colour)
         self.verbose = verbose
         self.arguments = arguments
+        self.profile = profile
+        self.legend: set[str] = set()
 
     def text(self) -> str:
         lines = [*self._head(), "", *self._list(), ""]
@@ -50,8 +53,8 @@ class _Terminal:
     def _head(self) -> list[str]:
         lines: list[str] = []
         for line in words.head(self.report):
-            name, _, facts = line.partition("  ")
-            lines += hang(f"{name}  ", facts, self.width, shown=f"{self.paint.bold(name)}  ", indent=2)
+            name, _, facts = line.partition(": ")
+            lines += hang(f"{name}: ", facts, self.width, shown=f"{self.paint.bold(name)}: ", indent=2)
         for label, text in (("with  ", words.parameters(self.report)), ("node sets  ", words.sets(self.report))):
             if text:
                 lines += hang(f"  {label}", text, self.width, indent=4)
@@ -94,9 +97,9 @@ class _Terminal:
             shown = f"  {painted}{pad(finding.name, names)}"
             if narrow:
                 lines.append(shown.rstrip())
-                lines += hang(" " * 11, words.summary(finding) + level, min(self.width, _LINES))
+                lines += hang(" " * 11, chances.summary(finding) + level, min(self.width, _LINES))
             else:
-                lines += hang(prefix, words.summary(finding) + level, min(self.width, _LINES), shown=shown)
+                lines += hang(prefix, chances.summary(finding) + level, min(self.width, _LINES), shown=shown)
         return lines
 
     def opened(self, finding: Finding) -> list[str]:
@@ -114,7 +117,7 @@ class _Terminal:
         if finding.matrix is not None:
             shown = words.opened_paths(finding, every=self.verbose)
             told = words.told_hops(finding, shown)
-            lines += ["", *paths.matrix(finding.matrix, finding.odds, self.width, self.paint, told)]
+            lines += ["", *paths.matrix(finding.matrix, finding.odds, self.width, self.paint, told, self.legend)]
             for cell in shown:
                 lines += ["", *paths.path(cell, finding.matrix, min(self.width, _LINES), self.paint, self.verbose)]
         lines += self._unknowns(finding)
@@ -138,10 +141,10 @@ class _Terminal:
             for ref in finding.evidence:
                 lines += hang("  evidence  ", words.evidence(ref, whole=self.verbose), self.prose)
         for note in finding.notes:
-            lines += hang("  note  ", sentence(note), self.prose)
+            lines += hang("  note     ", words.note(note), self.prose)
         if self.verbose or finding.verdict.failing:
             for symptom in finding.symptoms:
-                lines += hang("  seen in logs as  ", symptom, self.prose)
+                lines += hang("  in logs  ", f'"{symptom}"', self.prose)
         return ["", *lines] if lines and finding.matrix else lines
 
     def _fix(self, fix: Fix) -> list[str]:
@@ -190,8 +193,7 @@ class _Terminal:
         if plan:
             lines += hang("", plan, self.prose)
             if report.plan is not None and report.plan.proven:
-                command = words.fix_command(report, self.arguments)
-                lines += command_lines(command, self.width, 2)
+                lines += command_lines(words.fix_command(report, self.arguments, self.profile), self.width, 2)
         remedies = words.remedies(report)
         if remedies:
             lines.append("To decide what is unknown:")
@@ -202,5 +204,5 @@ class _Terminal:
         first = next((f for f in words.worst_first(report.findings) if f.counted or f.verdict is Verdict.UNKNOWN), None)
         if first is not None:
             again = "" if self.verbose else ", or this again with -v"
-            lines += hang("More: ", f"clusterproof explain {first.id}{again}", self.width)
+            lines += hang("More: ", f"{words.explain_command(first, self.profile)}{again}", self.width)
         return lines

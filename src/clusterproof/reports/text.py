@@ -7,6 +7,7 @@ the same columns.
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -49,19 +50,33 @@ def _spelled(char: str) -> str:
     )
 
 
-def cleaned(record: T, type_: type[T]) -> T:
-    """The same record with every string in it neutralised; commands keep their line feeds."""
-    result: T = msgspec.convert(_cleaned(msgspec.to_builtins(record)), type_)
+def of_cluster(remedy: str, cluster: str) -> str:
+    """A remedy whose command names the cluster, where its name is known."""
+    return remedy.replace("name CLUSTER", f"name {shlex.quote(cluster)}") if cluster else remedy
+
+
+def cleaned(record: T, type_: type[T], *, cluster: str = "") -> T:
+    """The same record with every string in it neutralised; commands keep their line feeds.
+
+    Args:
+        record: what to clean.
+        type_: its type.
+        cluster: its name, where known, is put into the commands of remedies in place of ``CLUSTER``.
+    """
+    result: T = msgspec.convert(_cleaned(msgspec.to_builtins(record), cluster=clean(cluster)), type_)
     return result
 
 
-def _cleaned(value: object, newlines: bool = False) -> object:
+def _cleaned(value: object, newlines: bool = False, cluster: str = "") -> object:
     if isinstance(value, str):
         return clean(value, newlines=newlines)
     if isinstance(value, (list, tuple)):
-        return [_cleaned(item, newlines) for item in value]
+        return [_cleaned(item, newlines, cluster) for item in value]
     if isinstance(value, dict):
-        return {_cleaned(key): _cleaned(item, key == "commands") for key, item in value.items()}
+        made = {_cleaned(key): _cleaned(item, key == "commands", cluster) for key, item in value.items()}
+        if cluster and isinstance(remedy := made.get("remedy"), str) and " CLUSTER" in remedy:
+            made["remedy"] = of_cluster(remedy, cluster)
+        return made
     return value
 
 

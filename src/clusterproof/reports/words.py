@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Odds, Report, RowOdds, Side
+from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Report, Side
 from clusterproof.profiles.model import Level
 from clusterproof.reach.trace import Hop, Outcome
-from clusterproof.reports.text import listing, phrases, plural, sentence
-from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.reports.text import cleaned, listing, phrases, plural, sentence
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.verdict.algebra import Verdict
 
 VERDICT = {
@@ -43,21 +43,10 @@ def _place(finding: Finding) -> float:
     return place if finding.counted or not finding.verdict.failing else len(_ORDER) / 2 + place / 10
 
 
-def percent(share: float | None) -> str:
-    """A probability in whole percent; what is possible is never 0 %, what is not certain never 100 %."""
-    if share is None:
-        return "?"
-    if 0 < share < 0.005:
-        return "<1 %"
-    if 0.995 < share < 1:
-        return ">99 %"
-    return f"{share * 100:.0f} %"
-
-
 def nodes(side: Side) -> str:
     """How many nodes stand behind a row or column: ``3 nodes``, ``3+ nodes`` where more may come."""
     if side.future and not side.nodes:
-        return "0 nodes yet"
+        return "no nodes yet"
     return f"{side.nodes}+ nodes" if side.future else plural(side.nodes, "node")
 
 
@@ -133,54 +122,34 @@ def rest_of_way(way: tuple[Hop, ...]) -> tuple[int, str]:
 
 def unknown_lines(unknown: Unknown) -> tuple[str, str]:
     """What is not known, and what makes it known (empty when nothing does)."""
-    cause = unknown.cause.value
-    said = cause.replace("-", " ") in unknown.detail or cause in unknown.detail
+    cause = unknown.cause.value.replace("-", " ")
+    said = any(word in unknown.detail for word in (unknown.cause.value, cause, *_SAID.get(unknown.cause, ())))
     return unknown.detail if said else f"{unknown.detail} ({cause})", unknown.remedy
 
 
-def odds_sentence(odds: Odds) -> str:
-    """The odds in one or two sentences, first run first."""
-    if odds.unknown is not None:
-        detail, remedy = unknown_lines(odds.unknown)
-        return sentence(f"odds not known: {detail}") + (f" To know it: {remedy}" if remedy else "")
-    if odds.fails_first is None:
-        return ""
-    text = f"A first run fails in {percent(odds.fails_first)} of cases"
-    if repeats(odds):
-        text += "; later runs repeat the first, because its node has the image (so each fails in 0 % or 100 %)"
-    elif odds.fails_cached is not None:
-        text += f", a later run (image cached) in {percent(odds.fails_cached)}"
-    return sentence(f"{text}: {odds.basis}" if odds.basis else text)
-
-
-def repeats(odds: Odds) -> bool:
-    """Whether every later run lands where the first one did."""
-    certain = [row.repeats for row in odds.rows if row.first]
-    return bool(certain) and all(chance == 1 for chance in certain)
-
-
-def summary(finding: Finding) -> str:
-    """The requirement's one line: what was found, and the odds where a run may fail by chance."""
-    odds = finding.odds
-    if odds is None or odds.fails_first is None or not finding.verdict.failing or odds.fails_first in (0, 1):
-        return finding.summary
-    later = f", {percent(odds.fails_cached)} of later ones" if odds.fails_cached is not None else ""
-    if repeats(odds):
-        later = ", later runs repeat the first"
-    return f"{finding.summary}; {percent(odds.fails_first)} of first runs fail{later}"
+_SAID = {
+    Cause.NOT_COLLECTED: ("not read", "not given", "was given", "not asked for", "not in the input"),
+    Cause.DENIED: ("refused", "permission"),
+    Cause.INCOMPLETE: ("only", "not complete", "part of", "one page", "lacks", "not all"),
+    Cause.NOT_MODELLED: ("not judged", "not built", "not looked into"),
+    Cause.NOT_ANSWERABLE: ("not known", "cannot be", "no file", "does not say", "nothing says"),
+    Cause.REDACTED: ("dropped", "left out"),
+    Cause.ERROR: ("failed",),
+}
+"""Words by which a detail says its cause already, beside the cause's own name."""
 
 
 def cause(finding: Finding) -> tuple[str, str]:
     """A label and whose choice it is, or what is not known; empty where the unknowns below say it already."""
     if not finding.cause or any(finding.cause in unknown.detail for unknown in finding.unknowns):
         return "", ""
-    labels = {Verdict.DEPENDS: "Depends on", Verdict.UNKNOWN: "Open"}
+    labels = {Verdict.DEPENDS: "Depends on", Verdict.UNKNOWN: "Missing"}
     return labels.get(finding.verdict, "Why"), sentence(finding.cause)
 
 
-def row_odds(odds: Odds | None, group: str) -> RowOdds | None:
-    """The odds of one client group, or None."""
-    return next((row for row in odds.rows if row.group == group), None) if odds else None
+def note(text: str) -> str:
+    """A note as a sentence; one that ends in an address or a port gets no full stop, which would belong to neither."""
+    return text if text[-1:].isdigit() and ":" in text.rpartition(" ")[2] else sentence(text)
 
 
 def refusals(matrix: Matrix) -> list[tuple[str, Hop]]:
@@ -237,7 +206,10 @@ def shown_paths(matrix: Matrix, *, every: bool) -> list[MatrixCell]:
 def colocated(matrix: Matrix) -> str:
     """What happens on a shared node, where that differs from what was counted; else empty."""
     found = dict.fromkeys(c.colocated for c in matrix.cells if c.colocated is not None and c.colocated is not c.outcome)
-    return f"On one and the same node it {listing(_ALONE[o] for o in found)}; that does not count." if found else ""
+    if not found:
+        return ""
+    does = listing(_ALONE[outcome] for outcome in found)
+    return f"On one node it {does}; that does not count, because nothing forces the two onto one node."
 
 
 _ALONE = {
@@ -319,25 +291,19 @@ def plan_sentence(report: Report) -> str:
     return f"With {rules} {what} (proven; {side}):"
 
 
-def fix_command(report: Report, arguments: str) -> str:
-    """The command that prints the plan for a tool."""
-    given = f" {arguments}" if arguments else ""
-    return f"clusterproof fix{given} --profile {report.profile.name} --as aws-cli"
-
-
 def consequence(report: Report) -> str:
     """What the exit status means here."""
     level = report.fail_on.value
     new = "new " if report.baseline else ""
     return {
-        0: f"Exit status 0: nothing {new}at {level} or above fails.",
-        1: f"Exit status 1: something {new}at {level} or above fails.",
-        3: f"Exit status 3: nothing fails, but something at {level} or above could not be decided.",
-    }.get(report.exit_status, f"Exit status {report.exit_status}.")
+        0: f"clusterproof check exits with 0: nothing {new}at {level} or above fails.",
+        1: f"clusterproof check exits with 1: something {new}at {level} or above fails.",
+        3: f"clusterproof check exits with 3: nothing fails, but something at {level} or above could not be decided.",
+    }.get(report.exit_status, f"clusterproof check exits with {report.exit_status}.")
 
 
 def head(report: Report) -> tuple[str, str]:
-    """The cluster's line and the profile's line: name first, facts after two spaces."""
+    """The cluster's line and the profile's line: name first, facts after a colon."""
     cluster, profile = report.cluster, report.profile
     facts = [
         f"EKS {cluster.kubernetes_version}" if cluster.kubernetes_version else "",
@@ -345,15 +311,36 @@ def head(report: Report) -> tuple[str, str]:
         cluster.region,
         plural(len(cluster.groups), "node group"),
         plural(cluster.nodes, "node"),
-        f"read {moment(cluster.read_at)}" if cluster.read_at else "time of reading not known",
+        f"read {moment(cluster.read_at)}" if cluster.read_at else "",
     ]
     document = profile.document
     source = f"{document.title} {document.version}".strip()
     own = sum(1 for finding in report.findings if finding.id.startswith(f"{profile.name}/")) or len(report.findings)
     return (
-        f"{cluster.name or 'cluster (name not in the input)'}  {phrases(fact for fact in facts if fact)}",
-        f"profile {profile.name}  {phrases((source, plural(own, 'requirement')))}",
+        f"{cluster_name(report) or 'cluster not named in the input'}: {phrases(fact for fact in facts if fact)}",
+        f"profile {profile.name}: {phrases((source, plural(own, 'requirement')))}",
     )
+
+
+def cluster_name(report: Report) -> str:
+    """The cluster's name; empty where the input does not say it (the report's name is then a general one)."""
+    return "" if report.cluster.name == "cluster" else report.cluster.name
+
+
+def named(report: Report) -> Report:
+    """The report as it is printed: neutralised, and with the cluster's name in the commands of remedies."""
+    return cleaned(report, Report, cluster=cluster_name(report))
+
+
+def fix_command(report: Report, arguments: str, profile: str) -> str:
+    """The command that prints the plan, with the input and the profile as the user gave them."""
+    given = f" {arguments}" if arguments else ""
+    return f"clusterproof fix{given} --profile {profile or report.profile.name} --as aws-cli"
+
+
+def explain_command(finding: Finding, profile: str) -> str:
+    """The command that prints a requirement's manual; a profile of the user's own is named."""
+    return f"clusterproof explain {finding.id}" + (f" --profile {profile}" if profile else "")
 
 
 def parameters(report: Report) -> str:

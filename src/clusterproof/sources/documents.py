@@ -87,9 +87,25 @@ def wrong_type(error: msgspec.ValidationError, prefix: str = "") -> str:
         .replace("Expected", "expected")
         .replace("Object missing required field", "lacks the field")
     )
-    for technical, plain in (("object", "an object"), ("array", "a list"), ("str", "text"), ("int", "a number")):
-        what = re.sub(rf"(?<=[ ]){technical}\b", plain, what)
+    what = re.sub(r"(?<=expected )[a-z]+(?: \| [a-z]+)*|(?<=got )[a-z]+$", _plain_types, what)
     return f"{path}: {what}" if path else what
+
+
+_PLAIN = {
+    "object": "an object",
+    "array": "a list",
+    "str": "text",
+    "int": "a number",
+    "float": "a number",
+    "bool": "true or false",
+    "null": "nothing",
+}
+
+
+def _plain_types(found: re.Match[str]) -> str:
+    """``str | int | float`` as ``text or a number``; that a value may also be left out needs no word."""
+    names = [name for name in found[0].split(" | ") if name != "null" or found[0] == "null"]
+    return " or ".join(dict.fromkeys(_PLAIN.get(name, name) for name in names))
 
 
 def items(value: Any, where: str, path: str) -> list[Any]:

@@ -25,6 +25,7 @@ class Gathered:
     """One kind while files are being read.
 
     Attributes:
+        cluster: the EKS cluster that was chosen, if one was.
         lines, where: the objects' JSON texts, and the file each came from, by key.
         typed: the decoded objects by key.
         unknown: fields of objects that redaction made unknown.
@@ -32,8 +33,9 @@ class Gathered:
         failures: what could not be read.
     """
 
-    def __init__(self, kind: Kind[Any]) -> None:
+    def __init__(self, kind: Kind[Any], cluster: str = "") -> None:
         self.kind = kind
+        self.cluster = cluster
         self.lines: dict[str, bytes] = {}
         self.where: dict[str, str] = {}
         self.typed: dict[str, Any] = {}
@@ -86,6 +88,8 @@ class Gathered:
         return True
 
     def _keep(self, key: str, line: bytes, typed: Any, fields: redact.Fields, batch: Batch) -> None:
+        if self.kind is kinds.NODEGROUPS and self._of_another_cluster(key, typed, batch):
+            return
         if key in self.lines:
             held = self.lines[key]
             if held != line and canonical(msgspec.json.decode(held)) != canonical(msgspec.json.decode(line)):
@@ -99,6 +103,20 @@ class Gathered:
         self.typed[key] = typed
         if fields:
             self.unknown[key] = fields
+
+    def _of_another_cluster(self, key: str, typed: Any, batch: Batch) -> bool:
+        """Whether a node group is of a cluster that was not chosen; two clusters may have groups of one name."""
+        cluster = typed.cluster_name
+        if self.cluster and cluster:
+            return bool(cluster != self.cluster)
+        held = self.typed.get(key)
+        if held is not None and held.cluster_name and cluster and held.cluster_name != cluster:
+            raise InputError(
+                f"node groups of two clusters, {held.cluster_name} and {cluster}, are given together (one in "
+                f"{self.where[key]}); choose with --cluster NAME",
+                where=batch.where,
+            )
+        return False
 
     def _add_release(self, secret: Raw, batch: Batch) -> None:
         """A Helm release's newest revision; of other Secrets nothing is kept."""

@@ -75,7 +75,7 @@ def load_snapshot(
     if not inputs:
         raise UsageError("no input was named; name a snapshot, a directory of kubectl and aws output, or -")
     asked = [_asked(name) for name in collected]
-    loading = _Loading()
+    loading = _Loading(cluster)
     files = list(expand(inputs, stdin))
     dumps = {file.hint.rpartition("/")[0] for file in files if file.stem == "replication-controllers"}
     was_enabled = gc.isenabled()
@@ -118,7 +118,8 @@ def _check_chosen(snapshot: Snapshot, cluster: str) -> None:
 class _Loading:
     """What has been read so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: str = "") -> None:
+        self.cluster = cluster
         self.tables: dict[str, Gathered] = {}
         self.snapshots: list[tuple[str, Snapshot]] = []
         self.notes: list[str] = []
@@ -201,7 +202,7 @@ class _Loading:
 
     def _gathered(self, kind: Kind[Any]) -> Gathered:
         if kind.name not in self.tables:
-            self.tables[kind.name] = Gathered(kind)
+            self.tables[kind.name] = Gathered(kind, self.cluster)
         return self.tables[kind.name]
 
     def _error_text(self, file: File, data: bytes) -> bool:

@@ -16,14 +16,16 @@ _COSTS = {
     "namespaces": "namespace selectors of NetworkPolicies cannot be decided",
     "services": "names and cluster addresses lead nowhere: every requirement on a service is unknown",
     "endpoints": "used only where EndpointSlices are missing",
-    "endpointslices": "which pods stand behind a service is unknown, unless Endpoints were given",
+    "endpointslices": "how many endpoints are ready now is not told; behind a service without selector (addresses "
+    "that are no pods), what it leads to is unknown, unless Endpoints were given",
     "deployments": "workloads are known from their running pods only, none at zero replicas",
     "statefulsets": "as for Deployments",
     "daemonsets": "as for Deployments; what runs on every node is not known to do so",
     "replicasets": "pods are not traced to their Deployment",
     "jobs": "as for Deployments",
     "cronjobs": "as for Deployments",
-    "networkpolicies": "every path is unknown at the policy hop",
+    "networkpolicies": "where something enforces them, every path is unknown at the policy hop; where nothing does "
+    "(the VPC CNI with its policy agent off, and no other), they change nothing",
     "persistentvolumeclaims": "zones that a volume forces on a pod are unknown",
     "persistentvolumes": "as for claims",
     "serviceaccounts": "security groups for pods that select by service account cannot be decided",
@@ -34,7 +36,8 @@ _COSTS = {
     "nodepools": "what Karpenter or EKS Auto Mode would make next is unknown",
     "ec2nodeclasses": "subnets and security groups of Karpenter's next nodes are unknown",
     "nodeclasses": "interfaces of pods and nodes in EKS Auto Mode, and its policies, are unknown",
-    "helmreleases": "installed versions are unknown: a profile's newest rules are applied, and said so",
+    "helmreleases": "installed versions are read from the charts' labels on controllers; without these they are unknown: "
+    "the document's rules are applied, and said so",
     "clusters": "the cluster security group, address family and service range are unknown",
     "nodegroups": "nodes of the future, and groups at zero, are unknown",
     "nodegroup-names": "whether all node groups were described is unknown",

@@ -83,12 +83,13 @@ def _pair(world: World, rules: _Rules, one: Place, other: Place) -> Pair | None:
 
 
 def _several(group: NodeGroup | None, node_class: NodeClass) -> bool:
-    """Whether a class can have two nodes: two exist, or its group makes more."""
-    if len(node_class.nodes) > 1:
-        return True
-    if group is None or group.size is None:
-        return False
-    return group.size[2] > 1
+    """Whether a class can have two nodes: two exist, or its group makes nodes.
+
+    A group of at most one node has two while that one is replaced: EKS raises the maximum for an update, and Auto
+    Scaling may exceed it by one to rebalance zones (EKS user guide, "Managed node update behavior"; EC2 Auto Scaling
+    user guide, "Availability Zone distribution").
+    """
+    return len(node_class.nodes) > 1 or (group is not None and group.can_grow)
 
 
 def _has(node_class: NodeClass, key: str) -> bool:

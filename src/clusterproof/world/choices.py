@@ -18,6 +18,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity
 from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world.capacity import capacity
 from clusterproof.world.instancetypes import (
     accelerated,
     clean,
@@ -28,7 +29,6 @@ from clusterproof.world.instancetypes import (
 )
 from clusterproof.world.pools import Requirements, is_zero, well_known
 from clusterproof.world.readable import INSTANCE_TYPE
-from clusterproof.world.templates import allocatable_of
 
 FEW = 6
 """So many instance types are told apart one by one."""
@@ -43,12 +43,14 @@ class Choice(msgspec.Struct, frozen=True):
         labels: those that all its types share.
         open: keys of labels in which its types differ, or that are not known.
         allocatable: what an empty node offers, at most; no devices where it has none.
+        devices_known: whether a device that is not named is certainly absent.
     """
 
     name: str
     labels: Labels
     open: tuple[str, ...]
     allocatable: dict[str, Quantity] | Unknown
+    devices_known: bool = True
 
 
 def choices(
@@ -92,11 +94,11 @@ def choices(
 
 def _one(snapshot: Snapshot, name: str, group: str, siblings: Sequence[Node], pods: int | None) -> Choice:
     same = [node for node in siblings if node.metadata.labels.get(INSTANCE_TYPE) == name]
-    allocatable = allocatable_of(snapshot, same, name)
+    allocatable, devices_known = capacity(snapshot, same, name)
     if pods is not None and isinstance(allocatable, dict) and not same:
         allocatable = {**allocatable, "pods": str(pods)}
     labels = labels_of(snapshot, name, group)
-    return Choice(name, clean(labels), (), allocatable)
+    return Choice(name, clean(labels), (), allocatable, devices_known=devices_known)
 
 
 def _fold(members: Sequence[Choice]) -> Choice:
@@ -115,7 +117,8 @@ def _fold(members: Sequence[Choice]) -> Choice:
         most = next(one.allocatable for one in members if isinstance(one.allocatable, Unknown))
     else:
         most = {name: max((one[name] for one in known if name in one), key=_size) for name in sorted(known[0])}
-    return Choice("", labels, tuple(sorted(keys - labels.keys())), most)
+    certain = all(one.devices_known for one in members)
+    return Choice("", labels, tuple(sorted(keys - labels.keys())), most, devices_known=certain)
 
 
 def _open(snapshot: Snapshot, requirements: Requirements, group: str) -> Choice:

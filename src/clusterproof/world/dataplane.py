@@ -21,7 +21,8 @@ from clusterproof.world import automode
 from clusterproof.world.model import DataPlane, Workload
 
 _POLICY_ENGINES = {"calico-node": "Calico", "cilium": "Cilium"}
-
+_UNMODELLED_ENGINES = ("antrea-agent", "canal", "kube-ovn-cni", "kube-router", "weave-net")
+"""DaemonSets of others that enforce NetworkPolicies, by themselves or beside the VPC CNI."""
 
 _SETTINGS = frozenset(
     {
@@ -33,6 +34,7 @@ _SETTINGS = frozenset(
         "ENABLE_SUBNET_DISCOVERY",
         "ENI_CONFIG_ANNOTATION_DEF",
         "ENI_CONFIG_LABEL_DEF",
+        "NETWORK_POLICY_ENFORCING_MODE",
         "POD_SECURITY_GROUP_ENFORCING_MODE",
     }
 )
@@ -41,8 +43,10 @@ _SETTINGS = frozenset(
 
 def data_plane(snapshot: Snapshot, workloads: Iterable[Workload]) -> DataPlane:
     """The data plane of a cluster, with the evidence for it."""
-    daemons = {w.name: w for w in workloads if w.kind == "DaemonSet"}
-    cni = daemons.get("aws-node")
+    sets = [w for w in workloads if w.kind == "DaemonSet"]
+    daemons = {w.name: w for w in sets}
+    # Its home is kube-system; of another one with its name nothing is known.
+    cni = next((w for w in sets if w.id == "ds/kube-system/aws-node"), None) or daemons.get("aws-node")
     others = [daemons[name] for name in _POLICY_ENGINES if name in daemons]
     missing = snapshot.missing(kinds.DAEMON_SETS)
     if cni is None:
@@ -59,6 +63,9 @@ def _with_cni(
         return _with(plane, modelled=_unmodelled("an ambient mesh (DaemonSet ztunnel) redirects pod traffic"))
     if plane.modelled is not None:
         return plane
+    other = next((name for name in _UNMODELLED_ENGINES if name in daemons), None)
+    if other is not None:
+        return _with(plane, modelled=_unmodelled(f"DaemonSet {other} may enforce network policies and is not modelled"))
     if plane.policies is True:
         if others:
             return _with(plane, modelled=_unmodelled(f"{others[0].name} and the VPC CNI both enforce network policies"))
@@ -153,12 +160,19 @@ def _vpc_cni(workload: Workload) -> DataPlane:
     for container in (*workload.spec.init_containers, *workload.spec.containers):
         if container.name in ("aws-node", "aws-vpc-cni-init"):
             env |= {item.name: item.value for item in container.env}
+            if container.env_from:
+                what = f"DaemonSet {workload.name} takes variables from another object (envFrom), which is not read"
+                elsewhere = elsewhere or Unknown(Cause.NOT_MODELLED, what)
             for item in container.env:
                 if item.value_from is not None and item.name in _SETTINGS:
                     what = f"{item.name} of DaemonSet {workload.name} comes from another object, which is not read"
                     elsewhere = elsewhere or Unknown(Cause.NOT_MODELLED, what)
         if _enforces(container):
             agent_enforces = True
+    if agent_enforces and env.get("NETWORK_POLICY_ENFORCING_MODE", "standard") != "standard":
+        # "strict": pods start with a default deny, and what no policy names is refused (EKS user guide).
+        what = "NETWORK_POLICY_ENFORCING_MODE is strict: pods that no policy selects are refused; not modelled yet"
+        elsewhere = elsewhere or _unmodelled(what)
     ref = workload.ref or Ref("daemonsets", "kube-system/aws-node")
 
     def flag(name: str, *, default: bool = False) -> bool:

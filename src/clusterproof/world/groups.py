@@ -154,6 +154,12 @@ def _of_this_cluster(snapshot: Snapshot, asg: AutoScalingGroup) -> bool:
 
     The Cluster Autoscaler's own settings (``node-template/…``, ``autoscaling-options/…``) name no cluster.
     """
+    named = clusters_named(asg)
+    return snapshot.meta.cluster in named if snapshot.meta.cluster else bool(named)
+
+
+def clusters_named(asg: AutoScalingGroup) -> frozenset[str]:
+    """The clusters that an Auto Scaling group's tags name."""
     named: set[str] = set()
     for tag in asg.tags:
         if tag.key == "eks:cluster-name":
@@ -162,7 +168,7 @@ def _of_this_cluster(snapshot: Snapshot, asg: AutoScalingGroup) -> bool:
             rest = tag.key.removeprefix(prefix)
             if rest != tag.key and rest not in ("enabled", "disabled") and "/" not in rest:
                 named.add(rest)
-    return snapshot.meta.cluster in named if snapshot.meta.cluster else bool(named)
+    return frozenset(named)
 
 
 def _self_managed(snapshot: Snapshot, nodes: list[Node], managed: set[str]) -> tuple[list[NodeGroup], list[Node]]:
@@ -350,6 +356,7 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
     if missing is not None and _on_eks(snapshot):
         what = "whether EKS Auto Mode may make nodes of its own: the cluster's description was not read"
         result.append(Unknown(missing.cause, what, missing.remedy))
+    result += _unclaimed(snapshot)
     result += _unread_pools(snapshot, workloads)
     profiles = snapshot.missing(kinds.FARGATE_PROFILE_NAMES)
     if profiles is not None and (snapshot.objects(kinds.CLUSTERS) or _on_eks(snapshot)):
@@ -372,6 +379,8 @@ def _unread_pools(snapshot: Snapshot, workloads: Iterable[Workload]) -> list[Unk
     makers += [f"Karpenter ({workload.id})" for workload in karpenter]
     if not makers and "nodepools.karpenter.sh" in crds:
         makers.append("what made the definition nodepools.karpenter.sh (Karpenter or EKS Auto Mode)")
+    if missing is not None and not makers:
+        result += _hidden_karpenter(snapshot)
     if missing is not None:
         for maker in makers:
             what = f"{maker} may make nodes of its own; its NodePools were not read"
@@ -384,6 +393,37 @@ def _unread_pools(snapshot: Snapshot, workloads: Iterable[Workload]) -> list[Unk
     elif not snapshot.objects(kinds.NODE_POOLS) and (unread_crds := snapshot.missing(kinds.CRDS)) is not None:
         result.append(Unknown(unread_crds.cause, f"{older}: {unread_crds.detail}", unread_crds.remedy))
     return result
+
+
+_AUTOSCALER = "k8s.io/cluster-autoscaler/"
+
+
+def _unclaimed(snapshot: Snapshot) -> list[Unknown]:
+    """Auto Scaling groups that a Cluster Autoscaler is told to grow, without a tag that says for which cluster."""
+    result: list[Unknown] = []
+    ours = {instance_id(node) for node in snapshot.objects(kinds.NODES)}
+    for asg in snapshot.objects(kinds.AUTO_SCALING_GROUPS):
+        tags = {tag.key for tag in asg.tags if tag.key.startswith(_AUTOSCALER)}
+        grown = bool(tags) and f"{_AUTOSCALER}disabled" not in tags and asg.max_size > 0
+        running = any(instance.instance_id in ours for instance in asg.instances)
+        if grown and not running and not clusters_named(asg):
+            what = (
+                f"Auto Scaling group {asg.auto_scaling_group_name} is tagged for the Cluster Autoscaler and names no "
+                "cluster: it may be this one's, at zero nodes"
+            )
+            remedy = f"tag the group {_AUTOSCALER}CLUSTER"
+            result.append(Unknown(Cause.INCOMPLETE, what, remedy))
+    return result
+
+
+def _hidden_karpenter(snapshot: Snapshot) -> list[Unknown]:
+    """Whether Karpenter may be there unseen: nothing that would show it was read."""
+    gaps = [snapshot.missing(kind) for kind in (kinds.DEPLOYMENTS, kinds.PODS, kinds.CRDS)]
+    unread_gaps = [gap for gap in gaps if gap is not None]
+    if len(unread_gaps) < len(gaps):
+        return []
+    what = "whether Karpenter may make nodes: neither Deployments, Pods nor CustomResourceDefinitions were all read"
+    return [Unknown(unread_gaps[-1].cause, what, unread_gaps[-1].remedy)]
 
 
 def _on_eks(snapshot: Snapshot) -> bool:

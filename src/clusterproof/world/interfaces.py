@@ -23,7 +23,8 @@ from clusterproof.snapshot.kubernetes import Labels, SecurityGroupPolicy
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
 from clusterproof.world import automode
 from clusterproof.world.model import Attachment, DataPlane, Interface, NodeClass, PodNetwork, Workload
-from clusterproof.world.selectors import matches
+from clusterproof.world.selectors import all_of, matches, matches_partly
+from clusterproof.world.workloads import generated_labels
 
 
 class Interfaces:
@@ -38,6 +39,7 @@ class Interfaces:
         for policy in snapshot.objects(kinds.SECURITY_GROUP_POLICIES):
             self._policies[policy.metadata.namespace].append(policy)
         self._discovery = _tagged_subnets(snapshot) if plane.subnet_discovery else {}
+        self._unread_subnets = _unread_subnets(snapshot) if plane.subnet_discovery else None
         self._service_accounts: dict[tuple[str, str], Labels] = {
             (obj.metadata.namespace, obj.metadata.name): obj.metadata.labels
             for obj in snapshot.objects(kinds.SERVICE_ACCOUNTS)
@@ -118,6 +120,8 @@ class Interfaces:
             if subnet != host.subnet:
                 tag = Ref("subnets", subnet, "Tags", "kubernetes.io/role/cni")
                 result.append(_replace(result[0], subnet=subnet, refs=(*host.refs, tag)))
+        if self._unread_subnets is not None and own is not None:
+            result.append(_replace(result[0], subnet=self._unread_subnets))
         return tuple(result)
 
     def _custom(self, node_class: NodeClass) -> Interface:
@@ -166,16 +170,15 @@ class Interfaces:
         pods, accounts = policy.spec.pod_selector, policy.spec.service_account_selector
         if pods is None and accounts is None:
             return False
-        if pods is not None and not matches(pods, workload.labels):
-            return False
-        if accounts is None:
-            return True
+        by_pod = matches_partly(pods, workload.labels, generated_labels(workload)) if pods is not None else True
+        if accounts is None or by_pod is False:
+            return by_pod
         name = workload.spec.service_account_name or "default"
         labels = self._service_accounts.get((workload.namespace, name))
         if labels is None:
             missing = self._snapshot.missing(kinds.SERVICE_ACCOUNTS, workload.namespace)
             return missing or not_collected(kinds.SERVICE_ACCOUNTS, workload.namespace)
-        return matches(accounts, labels)
+        return all_of((matches(accounts, labels), by_pod))
 
 
 def _tagged_subnets(snapshot: Snapshot) -> dict[tuple[str, str], tuple[str, ...]]:
@@ -185,6 +188,15 @@ def _tagged_subnets(snapshot: Snapshot) -> dict[tuple[str, str], tuple[str, ...]
         if any(tag.key == "kubernetes.io/role/cni" and tag.value != "0" for tag in subnet.tags):
             found[subnet.vpc_id, subnet.availability_zone].append(subnet.subnet_id)
     return {place: tuple(sorted(ids)) for place, ids in found.items()}
+
+
+def _unread_subnets(snapshot: Snapshot) -> Unknown | None:
+    """Why a pod's interface may be in a subnet that was not read."""
+    missing = snapshot.missing(kinds.SUBNETS)
+    if missing is None:
+        return None
+    what = f"whether more subnets carry the tag kubernetes.io/role/cni is not known: {missing.detail}"
+    return Unknown(missing.cause, what, missing.remedy)
 
 
 def _replace(interface: Interface, **changes: object) -> Interface:

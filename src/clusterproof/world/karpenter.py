@@ -178,7 +178,15 @@ class _Maker:
             self._open(key, labels, unknown)
         predict(labels, unknown, same, keys, own_labels=not self._custom("node-labels"))
         return Template(
-            labels, unknown, taints, choice.allocatable, shared_annotations(same), zone, host, pod_network=network
+            labels,
+            unknown,
+            taints,
+            choice.allocatable,
+            shared_annotations(same),
+            zone,
+            host,
+            pod_network=network,
+            devices_known=choice.devices_known,
         )
 
     def _never(self, key: str, choice: Choice, same: Sequence[Node]) -> bool:

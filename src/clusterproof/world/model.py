@@ -126,6 +126,8 @@ class NodeClass(msgspec.Struct, frozen=True):
         unknown_labels: keys whose value cannot be told for nodes not yet born, with why.
         taints: the structural ones (``node.kubernetes.io/*`` conditions are left out).
         allocatable: what an empty node offers; unknown when neither siblings nor instance types tell.
+        devices_known: False where ``allocatable`` follows from the instance type alone, so that a device that it does
+            not name may be there all the same (device plugins add them).
         zone: availability zone, "" when not known.
         host: the primary interface.
         eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off; unknown where a
@@ -148,6 +150,7 @@ class NodeClass(msgspec.Struct, frozen=True):
     annotations: Labels = msgspec.field(default_factory=dict)
     pod_network: PodNetwork | None = None
     fargate: str = ""
+    devices_known: bool = True
 
 
 class Workload(msgspec.Struct, frozen=True):

@@ -194,6 +194,7 @@ def _unborn(
                 eni_config=config,
                 pod_network=template.pod_network,
                 fargate=template.fargate,
+                devices_known=template.devices_known,
             )
         )
     return result

@@ -14,10 +14,10 @@ in the API is :class:`SelectorError`, never ``False``.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from clusterproof.errors import ClusterproofError
-from clusterproof.snapshot.fields import Unknown
+from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import LabelSelector, NodeSelectorTerm, SelectorRequirement
 
 Truth = bool | Unknown
@@ -89,6 +89,24 @@ def matches_state(selector: LabelSelector | None, state: LabelState) -> Truth:
     expressions = [requirement_matches(one, state) for one in selector.match_expressions]
     equal = [_equal(state(key), value) for key, value in selector.match_labels.items()]
     return all_of(equal + expressions)
+
+
+def matches_partly(selector: LabelSelector | None, labels: Mapping[str, str], unknown: Collection[str]) -> Truth:
+    """As :func:`matches`, where the labels under some more keys are not known (those that a controller adds)."""
+    if not unknown or selector is None:
+        return matches(selector, labels)
+    read = {*selector.match_labels, *(one.key for one in selector.match_expressions)}
+    if read.isdisjoint(unknown):
+        return matches(selector, labels)
+
+    def state(key: str) -> str | Unknown | None:
+        if key in labels or key not in unknown:
+            return labels.get(key)
+        return Unknown(
+            Cause.NOT_MODELLED, f"the value of label {key}, which the controller gives each pod, is not known"
+        )
+
+    return matches_state(selector, state)
 
 
 def requirement_matches(requirement: SelectorRequirement, state: LabelState, *, numeric: bool = False) -> Truth:

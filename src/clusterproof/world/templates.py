@@ -26,6 +26,7 @@ from clusterproof.snapshot.aws import (
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
+from clusterproof.world.capacity import capacity
 from clusterproof.world.groups import EKS_NODEGROUP, tag_map, unread
 from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup, PodNetwork
 from clusterproof.world.readable import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGION, ZONE
@@ -67,6 +68,12 @@ class Template(msgspec.Struct, frozen=True):
     host: Interface
     pod_network: PodNetwork | None = None
     fargate: str = ""
+    devices_known: bool = True
+
+
+_PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "karpenter.sh/disrupt")
+_LEAVING = ("ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler", "karpenter.sh/unregistered")
+"""Taints of a node that comes or goes (Cluster Autoscaler, ``utils/taints``; Karpenter, ``apis/v1``)."""
 
 
 def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
@@ -80,7 +87,8 @@ def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
             (
                 taint
                 for taint in taints
-                if not taint.key.startswith(("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "karpenter.sh/"))
+                if not taint.key.startswith(_PASSING)
+                and taint.key not in _LEAVING
                 and not taint.key.endswith("agent-not-ready")
             ),
             key=lambda taint: (taint.key, taint.effect, taint.value),
@@ -125,7 +133,6 @@ def _managed(
         OS: "windows" if nodegroup.ami_type.startswith("WINDOWS") else "linux",
     }
     own = [Taint(taint.key, _EFFECTS.get(taint.effect, taint.effect), taint.value) for taint in nodegroup.taints]
-    taints = with_sibling_taints(structural_taints(own), siblings)
     spec = nodegroup.launch_template
     version = None
     ref = Ref("nodegroups", nodegroup.nodegroup_name)
@@ -139,10 +146,24 @@ def _managed(
             groups, ref = _ids(version)
     if groups == ():
         groups, ref = _cluster_group(snapshot, nodegroup)
+    # EKS gives a node what the description says; user data may say more (kubelet's --node-labels and
+    # --register-with-taints), and so may a template that was not read.
+    told = spec is None or (version is not None and not _has_user_data(snapshot, version))
+    taints = structural_taints(own)
+    if not told:
+        taints = with_sibling_taints(taints, siblings)
     types = nodegroup.instance_types
     if not types and version is not None and version.launch_template_data.instance_type:
         types = (version.launch_template_data.instance_type,)
-    return _expand(snapshot, nodegroup.subnets, types, fixed, taints, (groups, ref), siblings, keys, own_labels=True)
+    return _expand(snapshot, nodegroup.subnets, types, fixed, taints, (groups, ref), siblings, keys, own_labels=told)
+
+
+def _has_user_data(snapshot: Snapshot, version: LaunchTemplateVersion) -> bool:
+    if version.launch_template_data.user_data:
+        return True
+    key = f"{version.launch_template_id}/{version.version_number}"
+    field = "LaunchTemplateData.UserData"
+    return snapshot.unknown_field(kinds.LAUNCH_TEMPLATE_VERSIONS, key, field) is not None
 
 
 def _self_managed(
@@ -168,32 +189,50 @@ def _self_managed(
             f"the taints of Auto Scaling group {asg.auto_scaling_group_name} stand in its user data, which is not read",
             f"tag the group {taint_prefix}KEY (or give it one node)",
         )
-    spec = asg.launch_template
-    types: tuple[str, ...] = ()
-    if spec is None and asg.mixed_instances_policy is not None:
-        mixed = asg.mixed_instances_policy.launch_template
-        spec = mixed.launch_template_specification
-        types = tuple(override.instance_type for override in mixed.overrides if override.instance_type)
-    found: LaunchTemplateVersion | Unknown
-    if spec is None:
-        found = Unknown(
-            Cause.NOT_MODELLED,
-            f"Auto Scaling group {asg.auto_scaling_group_name} uses a launch configuration, which is not modelled",
-        )
-    else:
-        found = resolve(snapshot, spec)
-    groups: tuple[str, ...] | Unknown
-    ref = Ref("auto-scaling-groups", asg.auto_scaling_group_name, "LaunchTemplate")
-    if isinstance(found, Unknown):
-        groups = found
-    else:
-        groups, ref = _ids(found)
-        if groups == ():
-            groups = Unknown(Cause.NOT_MODELLED, f"{ref.key} names no security group (the VPC's default applies)")
-        if not types and found.launch_template_data.instance_type:
-            types = (found.launch_template_data.instance_type,)
     subnets = tuple(part.strip() for part in asg.vpc_zone_identifier.split(",") if part.strip())
-    return _expand(snapshot, subnets, types, fixed, taints, (groups, ref), siblings, keys, own_labels=False)
+    result: list[Template] = []
+    for spec, types in _launches(asg):
+        made, groups = _launch(snapshot, asg, spec, types)
+        result += _expand(snapshot, subnets, made, fixed, taints, groups, siblings, keys, own_labels=False)
+    return tuple(result)
+
+
+_Launch = tuple[LaunchTemplateSpecification | None, tuple[str, ...]]
+
+
+def _launches(asg: AutoScalingGroup) -> list[_Launch]:
+    """Each launch template that the group may use, with the instance types that it is used for.
+
+    An override of a mixed instances policy may name a launch template of its own (EC2 Auto Scaling API,
+    LaunchTemplateOverrides).
+    """
+    if asg.launch_template is not None or asg.mixed_instances_policy is None:
+        return [(asg.launch_template, ())]
+    mixed = asg.mixed_instances_policy.launch_template
+    found: dict[LaunchTemplateSpecification, list[str]] = {}
+    for override in mixed.overrides:
+        spec = override.launch_template_specification or mixed.launch_template_specification
+        found.setdefault(spec, []).extend([override.instance_type] if override.instance_type else [])
+    return [(spec, tuple(types)) for spec, types in found.items()] or [(mixed.launch_template_specification, ())]
+
+
+def _launch(
+    snapshot: Snapshot, asg: AutoScalingGroup, spec: LaunchTemplateSpecification | None, types: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...] | Unknown, Ref]]:
+    """The instance types and the security groups (with evidence) of what one launch template makes."""
+    ref = Ref("auto-scaling-groups", asg.auto_scaling_group_name, "LaunchTemplate")
+    if spec is None:
+        what = f"Auto Scaling group {asg.auto_scaling_group_name} uses a launch configuration, which is not modelled"
+        return types, (Unknown(Cause.NOT_MODELLED, what), ref)
+    found = resolve(snapshot, spec)
+    if isinstance(found, Unknown):
+        return types, (found, ref)
+    groups, ref = _ids(found)
+    if groups == ():
+        groups = Unknown(Cause.NOT_MODELLED, f"{ref.key} names no security group (the VPC's default applies)")
+    if not types and found.launch_template_data.instance_type:
+        types = (found.launch_template_data.instance_type,)
+    return types, (groups, ref)
 
 
 def resolve(snapshot: Snapshot, spec: LaunchTemplateSpecification) -> LaunchTemplateVersion | Unknown:
@@ -298,15 +337,17 @@ def _expand(
             host = Interface(
                 Attachment.HOST, ids, subnet, ids, subnet, (ref, Ref("subnets", subnet, "AvailabilityZone", zone))
             )
+            allocatable, devices_known = capacity(snapshot, siblings, instance_type)
             result.append(
                 Template(
                     labels,
                     unknown,
                     taints,
-                    allocatable_of(snapshot, siblings, instance_type),
+                    allocatable,
                     shared_annotations(siblings),
                     zone,
                     host,
+                    devices_known=devices_known,
                 )
             )
     return tuple(result)
@@ -352,35 +393,3 @@ def with_sibling_taints(taints: tuple[Taint, ...], siblings: Sequence[Node]) -> 
     for node in siblings[1:]:
         common &= set(structural_taints(node.spec.taints))
     return structural_taints(set(taints) | common)
-
-
-def allocatable_of(snapshot: Snapshot, siblings: Sequence[Node], instance_type: str) -> dict[str, Quantity] | Unknown:
-    """A sibling's of the same instance type, else what EKS leaves of the type's capacity.
-
-    EKS reserves 255 MiB + 11 MiB per pod and 100 MiB for eviction, and 6 % of the first core, 1 % of the
-    second, 0.5 % of the next two and 0.25 % of the rest (amazon-eks-ami, nodeadm ``kubelet/reserved``).
-    """
-    for node in siblings:
-        if not instance_type or node.metadata.labels.get(INSTANCE_TYPE, instance_type) == instance_type:
-            return node.status.allocatable
-    info = snapshot.get(kinds.INSTANCE_TYPES, instance_type)
-    if info is None:
-        remedy = (
-            f"run: aws ec2 describe-instance-types --instance-types {instance_type or 'TYPE'} > instance-types.json"
-        )
-        what = f"the capacity of instance type {instance_type or '(unknown)'} was not read"
-        return unread(snapshot, kinds.INSTANCE_TYPES, what, remedy)
-    cores = info.v_cpu_info.default_v_cpus
-    reserved = 60 + 10 * (cores > 1) + 5 * min(max(cores - 2, 0), 2) + 2.5 * max(cores - 4, 0)
-    pods = 110 if cores < 30 else 250
-    memory = info.memory_info.size_in_mib - (255 + 11 * pods) - 100
-    result: dict[str, Quantity] = {
-        "cpu": f"{int(cores * 1000 - reserved)}m",
-        "memory": f"{memory}Mi",
-        "pods": str(pods),
-        "ephemeral-storage": "18Gi",
-    }
-    gpus = sum(gpu.count for gpu in info.gpu_info.gpus if gpu.manufacturer.upper() == "NVIDIA") if info.gpu_info else 0
-    if gpus:
-        result["nvidia.com/gpu"] = str(gpus)
-    return result

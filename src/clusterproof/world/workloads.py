@@ -30,21 +30,34 @@ _CONTROLLERS: tuple[tuple[str, Kind[Controller]], ...] = (
 )
 _KIND_NAMES = {kind: table.name for kind, table in _CONTROLLERS} | {"CronJob": kinds.CRON_JOBS.name, "Pod": "pods"}
 
-GENERATED_LABELS = frozenset(
-    {
-        "pod-template-hash",
-        "controller-revision-hash",
-        "pod-template-generation",
-        "statefulset.kubernetes.io/pod-name",
-        "apps.kubernetes.io/pod-index",
-        "batch.kubernetes.io/controller-uid",
-        "controller-uid",
-    }
+_JOB_LABELS = (
+    "batch.kubernetes.io/controller-uid",
+    "batch.kubernetes.io/job-completion-index",
+    "batch.kubernetes.io/job-name",
+    "controller-uid",
+    "job-name",
 )
+_GENERATED: dict[str, tuple[str, ...]] = {
+    "Deployment": ("pod-template-hash",),
+    "ReplicaSet": ("pod-template-hash",),
+    "StatefulSet": ("apps.kubernetes.io/pod-index", "controller-revision-hash", "statefulset.kubernetes.io/pod-name"),
+    "DaemonSet": ("controller-revision-hash", "pod-template-generation"),
+    "Job": _JOB_LABELS,
+    "CronJob": _JOB_LABELS,
+    "Pod": (),
+}
+GENERATED_LABELS = frozenset(key for keys in _GENERATED.values() for key in keys)
 """Labels that a controller adds to its pods; a template does not have them."""
 
 FARGATE_PROFILE = "eks.amazonaws.com/fargate-profile"
 """On a pod: the Fargate profile that takes it. A template may ask for one; EKS writes it on each pod it takes."""
+
+
+def generated_labels(workload: Workload) -> tuple[str, ...]:
+    """The labels that its controller will add to the workload's pods, sorted: they are there, with values not known."""
+    keys = _GENERATED.get(workload.kind, tuple(sorted(GENERATED_LABELS)))
+    return tuple(key for key in keys if key not in workload.labels)
+
 
 _Owner = tuple[str, str, str]  # kind, namespace, name
 

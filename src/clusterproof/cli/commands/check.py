@@ -63,9 +63,16 @@ def command(
       clusterproof check --profile dynamo --context prod --aws-profile prod
       clusterproof check prod.snapshot --profile dynamo
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
-      kubectl get nodes,pods,services -A -o json | clusterproof check - ./aws --profile dynamo
       helm template dynamo CHART -n dynamo | clusterproof check prod.snapshot --profile dynamo --with -
       clusterproof check prod.snapshot --profile dynamo --baseline last.json
+
+    From a pipe, this is enough of Kubernetes (the AWS side: files of ./aws):
+
+    \b
+      KINDS=nodes,pods,deployments,statefulsets,daemonsets,services,endpointslices
+      KINDS=$KINDS,networkpolicies,persistentvolumeclaims,persistentvolumes
+      KINDS=$KINDS,namespaces,customresourcedefinitions
+      kubectl get $KINDS -A -o json | clusterproof check - ./aws --profile dynamo
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
@@ -78,7 +85,7 @@ def command(
     report = api.check(
         snapshot, profile, **adjusted, waivers=waivers, as_of=_day(as_of, snapshot, waivers), baseline=baseline
     )
-    again = _again(sources, world, rendered, namespace, parameters, node_sets, workloads)
+    again = _again(sources, world, collected, cluster, rendered, namespace, parameters, node_sets, workloads)
     show(report, targets, verbose, quiet, again, profile)
     return report.exit_status
 
@@ -105,6 +112,8 @@ def _day(as_of: str, snapshot: Snapshot, waivers: Sequence[Waiver]) -> str:
 def _again(
     sources: Sequence[str],
     world: str | None,
+    collected: Sequence[str],
+    cluster: str,
     rendered: Sequence[str],
     namespace: str,
     parameters: Sequence[str],
@@ -114,6 +123,8 @@ def _again(
     """What was typed, to be repeated in proposed commands; what the configuration says is said again by itself."""
     again = {
         **live.again(),
+        "--collected": collected,
+        "--cluster": (cluster,) if cluster else (),
         "--with": rendered if configuration.typed("rendered") else (),
         "--namespace": (namespace,) if configuration.typed("namespace") else (),
         "--set": parameters,
@@ -145,6 +156,7 @@ def show(
             verbose=verbose,
             arguments=arguments,
             located=located,
+            profile=options.own(profile),
         )
 
     deliver(targets, make, quiet=quiet)

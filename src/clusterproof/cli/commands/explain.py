@@ -21,6 +21,7 @@ def command(identity: str, profile: str | None, targets: tuple[Target, ...]) -> 
 
     \b
       clusterproof explain dynamo/etcd-from-gpu-nodes
+      clusterproof explain mine/etcd-is-reached --profile mine.yaml
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof.checks.waivers import UPKEEP
     from clusterproof.cli.library import builtin, load
@@ -34,9 +35,10 @@ def command(identity: str, profile: str | None, targets: tuple[Target, ...]) -> 
     if not found:
         bare = {key.partition("/")[2]: key for key in known}
         hint = did_you_mean(identity, known) or did_you_mean(identity, bare)
-        raise NotFoundError(
-            f"there is no requirement {identity!r}{hint or '; clusterproof profiles show NAME lists them'}"
-        )
+        where = profile or "NAME"
+        hint = hint or f"; clusterproof profiles show {where} lists them"
+        more = "" if profile is not None else "; for a profile of your own add --profile FILE"
+        raise NotFoundError(f"there is no requirement {identity!r}{hint}{more}")
     if len(found) > 1:
         raise NotFoundError(f"{identity!r} is in several profiles; name one: {', '.join(found)}")
     item, entry = known[found[0]]

@@ -8,13 +8,16 @@ from clusterproof.cli import options
 from clusterproof.cli.output import Target, colour, deliver, width
 
 
-@click.group(short_help="List, show and validate profiles.")
-def command() -> None:
+@click.group(short_help="List, show and validate profiles.", no_args_is_help=False, invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
     """List, show and validate profiles.
 
     A profile holds a platform's requirements as data. Your own file can have
     everything that a built-in one has.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 @command.command("list")
@@ -79,7 +82,7 @@ def validate(files: tuple[str, ...], quiet: bool) -> int:
         try:
             entry = load(file)
         except ClusterproofError as error:
-            say(str(error))
+            say(str(error), lines=True)
             bad += 1
         else:
             if not quiet:

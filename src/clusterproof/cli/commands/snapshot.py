@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -84,6 +85,9 @@ def inspect(file: Path, targets: tuple[Target, ...], quiet: bool) -> None:
     from clusterproof.reports.encoding import encode
     from clusterproof.snapshot.reader import verify
 
+    if file.is_dir():
+        named = shlex.quote(f"./{file}" if str(file) == "inspect" else str(file))
+        raise UsageError(f"{file} is a directory; make a snapshot of it first: clusterproof snapshot {named} -o FILE")
     if not file.is_file():
         raise UsageError(f"{file}: there is no such snapshot file")
     manifest = verify(file)

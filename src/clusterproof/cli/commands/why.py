@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 import click
 
 from clusterproof.cli import options
@@ -19,6 +22,9 @@ from clusterproof.errors import UsageError
 @options.lively
 @options.overlays
 @click.option("--on", metavar="GROUP", default="", help="Look only at this node group for FROM.")
+@click.option(
+    "--profile", metavar="NAME|FILE", help="A profile whose own pods may be meant, which are not in the cluster."
+)
 @options.formats("table", "json")
 @options.verbosity
 def command(
@@ -31,31 +37,37 @@ def command(
     rendered: tuple[str, ...],
     namespace: str,
     on: str,
+    profile: str | None,
     targets: tuple[Target, ...],
     verbose: bool,
     quiet: bool,
 ) -> int:
     """Say why one workload reaches another, or does not.
 
-    FROM and TO are workloads or Services as kind/namespace/name; the port is
-    that of the Service or, for a workload, that of its pods.
+    FROM is a workload as kind/namespace/name; a pod stands for its controller.
+    TO is a workload or a Service (also as name.namespace.svc); the port is that
+    of the Service or, for a workload, that of its pods.
 
     Without SRC the live cluster and account are read.
 
     \b
       clusterproof why deploy/dynamo/worker svc/dynamo/etcd:2379 prod.snapshot
-      clusterproof why deploy/dynamo/vllm-agg-frontend svc/dynamo/dynamo-platform-etcd:2379 --world demo
+      clusterproof why deploy/dynamo/vllm-agg-frontend dynamo-platform-etcd.dynamo.svc:2379 --world demo
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
     from clusterproof.reports import answers
     from clusterproof.reports.encoding import encode
 
+    first, *rest = sources or [""]
+    if world is None and ":" in first and Path(source).exists():
+        question = shlex.join([destination, first, source, *rest])
+        raise UsageError(f"the files come last: clusterproof why {question}")
     if ":" not in destination:
         raise UsageError(f"{destination} names no port; write it behind a colon: {destination}:PORT")
     snapshot = options.read(
         sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, verbose=verbose
     )
-    answer = api.why(snapshot, source, destination, on=on)
+    answer = api.why(snapshot, source, destination, on=on, profile=profile)
 
     def make(target: Target) -> str:
         if target.format == "json":

@@ -38,6 +38,7 @@ from clusterproof.reach.networkpolicy.rules import (
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, LabelSelector, NetworkPolicy
 from clusterproof.world.selectors import Truth, all_of
+from clusterproof.world.workloads import GENERATED_LABELS
 
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 """The protocols that NetworkPolicies define."""
@@ -124,7 +125,8 @@ class PolicyIndex:
         # a pod's labels then lead to the few policies that can select it.
         self._by_label: dict[str, dict[tuple[str, str] | None, list[Policy]]] = {}
         for policy in policies:
-            demanded = min(policy.spec.pod_selector.match_labels.items(), default=None)
+            labels = policy.spec.pod_selector.match_labels
+            demanded = min((item for item in labels.items() if item[0] not in GENERATED_LABELS), default=None)
             namespace = self._by_label.setdefault(policy.metadata.namespace, {})
             namespace.setdefault(demanded, []).append(_prepare(policy))
         self._isolation: dict[tuple[Direction, int], Isolation] = {}
@@ -139,7 +141,7 @@ class PolicyIndex:
         key = (direction, self._class(peer))
         found = self._isolation.get(key)
         if found is None:
-            found = self._isolation[key] = self._isolate(peer.namespace, peer.labels, direction)
+            found = self._isolation[key] = self._isolate(peer.namespace, peer.labels, peer.unknown_labels, direction)
         return found
 
     def isolated(self, peer: Peer, direction: Direction) -> Truth:
@@ -149,7 +151,7 @@ class PolicyIndex:
             return True
         return self.incomplete or (found.possible[0][1] if found.possible else False)
 
-    def _isolate(self, namespace: str, labels: Labels, direction: Direction) -> Isolation:
+    def _isolate(self, namespace: str, labels: Labels, unknown: tuple[str, ...], direction: Direction) -> Isolation:
         groups = self._by_label[namespace]
         candidates = list(groups.get(None, ()))
         for label in labels.items():
@@ -157,7 +159,7 @@ class PolicyIndex:
         certain: list[Policy] = []
         possible: list[tuple[Policy, Unknown]] = []
         for policy in candidates:
-            truth = all_of((policy.isolates[direction], select(policy.selector, labels)))
+            truth = all_of((policy.isolates[direction], select(policy.selector, labels, unknown)))
             if isinstance(truth, Unknown):
                 possible.append((policy, truth))
             elif truth:
@@ -213,6 +215,7 @@ class PolicyIndex:
             peer.namespace,
             space if isinstance(space, Unknown) else frozenset(space.items()),
             frozenset(peer.labels.items()),
+            peer.unknown_labels,
             peer.ports,
             peer.addresses,
             peer.host_network,

@@ -23,6 +23,7 @@ class Peer(msgspec.Struct, frozen=True):
         namespace_labels: labels of that namespace; what API server sets itself
             (``kubernetes.io/metadata.name``) is known even where the rest is not.
         labels: the pod's labels.
+        unknown_labels: keys of labels that it has as well, with values that are not known (a controller's own).
         ports: container ports, for named ports; read on the destination only.
         addresses: where its address may come from: a subnet's space, or the one address. Empty means not known.
         host_network: it has the node's address and not one of its own.
@@ -41,6 +42,7 @@ class Peer(msgspec.Struct, frozen=True):
     owned: bool = True
     enforced: bool | Unknown = True
     name: str = ""
+    unknown_labels: tuple[str, ...] = ()
 
     @property
     def is_pod(self) -> bool:

@@ -7,7 +7,7 @@ addresses, and why the rest is unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -25,7 +25,7 @@ from clusterproof.snapshot.kubernetes import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
 )
-from clusterproof.world.selectors import SelectorError, Truth, all_of, any_of, matches, matches_state
+from clusterproof.world.selectors import SelectorError, Truth, all_of, any_of, matches_partly, matches_state
 
 NAME_LABEL = "kubernetes.io/metadata.name"
 """Set by the API server on every namespace to its name, immutable (Kubernetes documentation, "Well-Known Labels")."""
@@ -118,10 +118,10 @@ class Flow(NamedTuple):
     service: ServiceView | None
 
 
-def select(selector: LabelSelector, labels: Mapping[str, str]) -> Truth:
-    """A label selector on labels known in full; a malformed selector is unknown, never False."""
+def select(selector: LabelSelector, labels: Mapping[str, str], unknown: Collection[str] = ()) -> Truth:
+    """A label selector on labels, of which some may be unknown; a malformed selector is unknown, never False."""
     try:
-        return matches(selector, labels)
+        return matches_partly(selector, labels, unknown)
     except SelectorError as error:
         return Unknown(Cause.NOT_MODELLED, f"a selector that Kubernetes refuses: {error}", "correct the policy")
 
@@ -216,14 +216,21 @@ def _peer(peer: NetworkPolicyPeer, rule: Rule, flow: Flow, dialect: Dialect) -> 
     if other.namespace is None:
         found: Truth = True  # a host-network peer of which nothing more is known
     else:
-        found = _selectors(peer, rule.namespace, other.namespace, other.namespace_labels, other.labels)
+        found = _selectors(
+            peer, rule.namespace, other.namespace, other.namespace_labels, other.labels, other.unknown_labels
+        )
     if other.host_network and isinstance(dialect.selectors_match_host_pods, Unknown) and found is not False:
         return Admission(unknown=dialect.selectors_match_host_pods)
     return admission(found)
 
 
 def _selectors(
-    peer: NetworkPolicyPeer, own: str, namespace: str, namespace_labels: Labels | Unknown, labels: Labels
+    peer: NetworkPolicyPeer,
+    own: str,
+    namespace: str,
+    namespace_labels: Labels | Unknown,
+    labels: Labels,
+    unknown: Collection[str] = (),
 ) -> Truth:
     """Both selectors of a peer; without a namespace selector only the policy's own namespace is meant."""
     if peer.namespace_selector is None:
@@ -232,7 +239,7 @@ def _selectors(
         there = select_namespace(peer.namespace_selector, namespace, namespace_labels)
     if there is False or peer.pod_selector is None:
         return there
-    return all_of((there, select(peer.pod_selector, labels)))
+    return all_of((there, select(peer.pod_selector, labels, unknown)))
 
 
 def _malformed(peer: NetworkPolicyPeer) -> Unknown | None:

@@ -109,8 +109,11 @@ class TemplateInterface(Ec2, frozen=True):
 
 
 class LaunchTemplateData(Ec2, frozen=True):
+    """``user_data`` is redacted on the way into a snapshot (an unknown field then says that there was some)."""
+
     instance_type: str = ""
     image_id: str = ""
+    user_data: str = ""
     security_group_ids: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     network_interfaces: tuple[TemplateInterface, ...] = ()

@@ -52,6 +52,7 @@ class Container(Obj, frozen=True):
     ports: tuple[ContainerPort, ...] = ()
     resources: Resources = field(default_factory=Resources)
     env: tuple[EnvVar, ...] = ()
+    env_from: tuple[EnvSource, ...] = ()
     restart_policy: str = ""
     security_context: SecurityContext = SecurityContext()
 
