@@ -60,7 +60,7 @@ class Gathered:
     def _add(self, item: Any, batch: Batch, number: int) -> None:
         at = f"{batch.path}[{number}]" if batch.path and len(batch.items) > 1 else batch.path
         raw, text = _plain(item, batch, at)
-        if self.kind is kinds.HELM_RELEASES and raw.get("kind") == "Secret":
+        if self.kind is kinds.HELM_RELEASES and (raw.get("kind") or batch.wire) == "Secret":
             self._add_release(raw, batch)
             return
         fields = _prepared(raw, text, batch)
