@@ -226,14 +226,15 @@ def test_pods_of_a_stateful_set_that_are_still_to_come() -> None:
 
 
 def test_karpenter_by_its_kinds() -> None:
-    """Karpenter's CustomResourceDefinitions are enough to know that it may make nodes."""
+    """Karpenter's CustomResourceDefinitions are enough to know that it may make nodes, unless its NodePools were read."""
     tiny = open_pair().put(kinds.CRDS, {"metadata": {"name": "nodepools.karpenter.sh"}})
-    assert ask(tiny, reach()).verdict is Verdict.UNKNOWN
+    assert ask(tiny, reach()).verdict is Verdict.PASS
+    assert ask(tiny.drop(kinds.NODE_POOLS), reach()).verdict is Verdict.UNKNOWN
 
 
 def test_whether_karpenter_runs_may_be_unknown() -> None:
     """Where neither controllers, pods nor kinds were all read, Karpenter may be among what was not."""
-    tiny, denied = open_pair(), Unknown(Cause.DENIED, "forbidden")
+    tiny, denied = open_pair().drop(kinds.NODE_POOLS), Unknown(Cause.DENIED, "forbidden")
     for kind in (kinds.DEPLOYMENTS, kinds.PODS, kinds.CRDS):
         assert ask(tiny, reach()).verdict is Verdict.PASS
         tiny.partly(kind, denied)

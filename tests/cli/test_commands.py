@@ -116,15 +116,6 @@ def test_check_writes_several_formats(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "r.md").read_text("utf-8").startswith("# demo-gpu: ")
 
 
-def test_check_without_input_says_how_to_dump(run: Run) -> None:
-    """Without an input the message says that live reading comes later, and how to go on today."""
-    done = run("check", "--profile", "dynamo")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "reading a live cluster is not built yet" in done.stderr
-    assert "kubectl get nodes,pods" in done.stderr
-    assert "clusterproof demo" in done.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

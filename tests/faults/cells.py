@@ -23,15 +23,19 @@ from tests.faults.served import Lane, World
 from tests.sources.aws_api.faults import Fault as AwsFault
 from tests.sources.aws_api.faults import cut, hang, page_of_a_proxy, refuse
 
-FAULTS = ("denied", "expired", "throttled", "timed out", "cut", "page 2 cut", "500", "HTML")
-"""The columns: refused by RBAC or IAM; credentials that expire at this call; throttled whenever it is asked; silent
+FAULTS = ("denied", "denied in part", "expired", "throttled", "timed out", "cut", "page 2 cut", "500", "HTML")
+"""The columns: refused by RBAC or IAM; refused in the whole cluster and in one namespace; credentials that expire at this call; throttled whenever it is asked; silent
 until the deadline; the first answer ends in its middle; the second page does; an error of the server; a proxy's page."""
+
+PART = "dynamo"
+"""The namespace of etcd and NATS."""
 
 HANGS = 1.5
 """Seconds of silence; the deadline of a call in these cells is 1 s."""
 
 EXPECTED: Mapping[str, tuple[Cause, ...]] = {
     "denied": (Cause.DENIED,),
+    "denied in part": (Cause.DENIED,),
     "expired": (Cause.DENIED, Cause.ERROR),
     "throttled": (Cause.THROTTLED,),
     "timed out": (Cause.TIMED_OUT,),
@@ -44,6 +48,7 @@ EXPECTED: Mapping[str, tuple[Cause, ...]] = {
 
 _KUBERNETES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "denied": ("403", {}),
+    "denied in part": ("403", {}),
     "expired": ("401", {}),
     "throttled": ("429", {}),
     "timed out": ("hang", {"delay": HANGS}),
@@ -62,12 +67,16 @@ _AWS: Mapping[str, Callable[[], AwsFault]] = {
     "500": lambda: refuse("InternalError", 500),
     "HTML": lambda: page_of_a_proxy(200),
 }
-_NAMES_OF = {
-    kinds.NODEGROUPS: kinds.NODEGROUP_NAMES,
-    kinds.FARGATE_PROFILES: kinds.FARGATE_PROFILE_NAMES,
-    kinds.PREFIX_LIST_ENTRIES: kinds.MANAGED_PREFIX_LISTS,
-}
-"""Kinds that are read one by one, for the names that another call lists."""
+_TOGETHER: tuple[frozenset[Kind[Any]], ...] = (
+    frozenset({kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, kinds.AUTO_SCALING_GROUPS, kinds.LAUNCH_TEMPLATE_VERSIONS}),
+    frozenset({kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES}),
+    frozenset({kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS}),
+)
+"""Kinds of which one says which others there are: read together."""
+_ONE_EACH = (kinds.NODEGROUPS, kinds.FARGATE_PROFILES, kinds.LAUNCH_TEMPLATE_VERSIONS, kinds.PREFIX_LIST_ENTRIES)
+"""Kinds whose calls give one object, or a few of many."""
+PAGE = {"kubernetes": 1, "aws": 5}
+"""Objects per page in the cells whose second page is cut (5 is the least that EC2 allows)."""
 LIST_CLUSTERS = "eks:ListClusters"
 """Asked for only where no cluster is named; in its cells none is."""
 
@@ -123,9 +132,19 @@ def cell(world: World, call: str, fault: str) -> Cell:
     return judged(snapshot, call, fault, struck=struck)
 
 
+def applies(world: World, call: str, fault: str) -> bool:
+    """Whether a call can go wrong so: a part can be refused, or lost, only where there are parts."""
+    kind = kind_of(call)
+    if fault == "denied in part":
+        return kind is not None and kind.origin == "kubernetes" and kind.namespaced
+    if fault == "page 2 cut":
+        return kind is not None and len(world.snapshot.tables[kind.name]) > PAGE[kind.origin] and kind not in _ONE_EACH
+    return True
+
+
 def cells(world: World, faults: tuple[str, ...] = FAULTS, lanes: int = 1) -> list[Cell]:
     """All cells of these columns, row by row; as many at once as the world has lanes."""
-    wanted = [(call, fault) for call in calls(world) for fault in faults]
+    wanted = [(call, fault) for call in calls(world) for fault in faults if applies(world, call, fault)]
     with ThreadPoolExecutor(lanes) as threads:
         return list(threads.map(lambda pair: cell(world, *pair), wanted))
 
@@ -147,13 +166,18 @@ def judged(snapshot: Snapshot, call: str, fault: str, *, struck: bool) -> Cell:
 
 def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, bool]:
     name, options = _KUBERNETES[fault]
-    made = lane.stub.fault(call.replace(".", r"\."), name, **options)
     kind = kind_of(call)
+    path = call.replace(".", r"\.")
+    if kind is not None and kind.namespaced:
+        head, _, resource = path.rpartition("/")
+        inside = PART if fault == "denied in part" else "[^/]+"
+        path = f"{head}/(namespaces/{inside}/)?{resource}"
+    made = lane.stub.fault(path, name, **options)
     patience: dict[str, Any] = {"attempts": 2, "backoff": 0.001, "call_timeout": 0.3}
     if kind is not None:
         # Namespaces are read with it, so that something is answered; for them, nodes are.
         beside = kinds.NODES if kind is kinds.NAMESPACES else kinds.NAMESPACES
-        answers = lane.cluster([kind, beside], page=1, **patience).answers
+        answers = lane.cluster([kind, beside], page=PAGE["kubernetes"], **patience).answers
         read = tuple(answer for answer in answers if answer.kind is kind)
     else:
         read = lane.cluster(**patience | {"call_timeout": 1.0}).answers
@@ -165,13 +189,12 @@ def _aws(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, boo
     kind = kind_of(call)
     options: dict[str, Any] = {"deadline": 1.0} if fault == "timed out" else {"deadline": 30.0}
     if fault == "page 2 cut":
-        options["page_size"] = 5
+        options["page_size"] = PAGE["aws"]
     if call == LIST_CLUSTERS:
         options["cluster"] = ""
     only = None
     if kind is not None and fault != "denied":  # denied: all is read, so that what follows from it is seen too
-        others = [later for later, names in _NAMES_OF.items() if names is kind]
-        only = [kind, *others, *([_NAMES_OF[kind]] if kind in _NAMES_OF else [])]
+        only = list(next((group for group in _TOGETHER if kind in group), {kind}))
     given: AccountRead = lane.account(only, **options)
     page = 2 if fault == "page 2 cut" else 1
     struck = any(item.action == call and item.page >= page for item in lane.proxy.seen)

@@ -79,3 +79,14 @@ def test_render_says_what_changes() -> None:
         (overlay.AddPermission("sg-1", egress=False, permission=RULE), overlay.AddAclEntry("acl-1", entry))
     )
     assert overlay.render(edits) == ["admit tcp 2379 from sg-2 to sg-1", "acl-1: allow rule 90 out 10.0.0.0/8"]
+
+
+def test_put_into_an_empty_kind_that_was_read_keeps_it_complete() -> None:
+    """None were there and all were read: with one more all are known. A kind that was not read stays unknown."""
+    base = Snapshot(Meta(), {"services": table_of(kinds.SERVICES, [])})
+    service = {"metadata": {"name": "x", "namespace": "a"}, "spec": {}}
+    changed = overlay.apply(base, overlay.Overlay((overlay.Put("services", service), overlay.Put("pods", service))))
+    assert changed.missing(kinds.SERVICES) is None
+    missing = changed.missing(kinds.PODS)
+    assert missing is not None
+    assert missing.cause is Cause.NOT_COLLECTED

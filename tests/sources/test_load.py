@@ -657,3 +657,16 @@ def test_node_groups_of_one_name_in_two_clusters(tmp_path: Path) -> None:
         load_snapshot([tmp_path])
     (group,) = load_snapshot([tmp_path], cluster="green").objects(kinds.NODEGROUPS)
     assert group.scaling_config.max_size == 2
+
+
+def test_a_typed_list_of_secrets_leaves_no_value(tmp_path: Path) -> None:
+    """Items of a SecretList carry no kind of their own; their values are dropped all the same."""
+    secret = {"metadata": {"name": "db", "namespace": "app"}, "type": "Opaque", "data": {"password": "aHVudGVyMg=="}}
+    (tmp_path / "secrets.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "SecretList", "items": [secret], "metadata": {}})
+    )
+    snapshot = load_snapshot([tmp_path])
+    assert snapshot.objects(kinds.HELM_RELEASES) == ()
+    assert b"aHVudGVyMg" not in b"".join(
+        table.lines.line(i) for table in snapshot.tables.values() for i in range(len(table))
+    )

@@ -201,10 +201,13 @@ def test_pods_from_before_the_profile() -> None:
 
 
 def test_nodes_whose_profile_is_not_known() -> None:
-    """A Fargate node without its pod belongs to an unknown profile, and that is said."""
+    """A Fargate node that no pod explains makes no other where all profiles were described, else nobody knows."""
     world = running(pods=False).world()
     assert world.groups["fargate"].nodes
-    assert isinstance(world.unknown_templates["fargate"], Unknown)
+    assert not world.groups["fargate"].can_grow
+    assert world.unknown_templates == {}
+    unknown = running(pods=False).drop(kinds.FARGATE_PROFILE_NAMES).world().unknown_templates["fargate"]
+    assert isinstance(unknown, Unknown)
 
 
 # --- reach ------------------------------------------------------------------------------------

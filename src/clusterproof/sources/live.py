@@ -326,8 +326,8 @@ class _Reading:
         problems = [item.problem for item in self._account.identities if item.problem] if self._account else []
         aws = self._problems.get(_ACCOUNT) or (str(problems[0]) if problems else "no call was answered")
         return (
-            f"neither a cluster nor an account could be read. {self._problems[_CLUSTER]}. AWS: {aws}. "
-            "Or name files to read instead (docs/inputs.md), or try clusterproof demo"
+            f"nothing could be read: {self._problems[_CLUSTER]}; AWS: {aws}; "
+            "or name files to read instead: clusterproof check DIR, or try clusterproof demo"
         )
 
     def _unread(self, origin: str, name: str) -> list[Answer]:

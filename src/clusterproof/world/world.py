@@ -15,10 +15,11 @@ from clusterproof.snapshot.kubernetes import Labels
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.dataplane import data_plane
 from clusterproof.world.fargate import Profiles
-from clusterproof.world.groups import node_groups, other_makers
+from clusterproof.world.groups import node_groups
 from clusterproof.world.interfaces import Interfaces
 from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
 from clusterproof.world.nodes import EXTERNAL_ENI_CONFIG, node_classes
+from clusterproof.world.othermakers import other_makers
 from clusterproof.world.readable import readable
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads

@@ -112,7 +112,7 @@ class Proxy:
         if self.kept is not None and asked in self.kept:
             send(handler, *self.kept[asked])
             return
-        headers = {key: value for key, value in handler.headers.items() if key.lower() not in ("host", "connection")}
+        headers = {key: value for key, value in handler.headers.items() if key.lower() != "connection"}
         request = urllib.request.Request(  # noqa: S310 - http, made by the test
             self.target + handler.path, body or None, headers, method=handler.command
         )

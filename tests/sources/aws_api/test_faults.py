@@ -248,11 +248,12 @@ def test_clock_skew(demo: Demo, minutes: int, way: str) -> None:
     assert why.remedy == "set the clock, then read again"
 
 
-def test_refused_credentials(demo: Demo) -> None:
-    """Keys that AWS does not know end reading with one sentence."""
-    demo.proxy.faults["*"] = refuse("InvalidClientTokenId", 403)
+@pytest.mark.parametrize("code", ["InvalidClientTokenId", "SignatureDoesNotMatch"])
+def test_refused_credentials(demo: Demo, code: str) -> None:
+    """Keys that AWS does not know, or whose secret is wrong, end reading with one sentence."""
+    demo.proxy.faults["*"] = refuse(code, 403)
     why = missing(read())["subnets"]
-    assert why.detail == "subnets could not be read: AWS does not accept the default credentials (InvalidClientTokenId)"
+    assert why.detail == f"subnets could not be read: AWS does not accept the default credentials ({code})"
 
 
 def test_who_denies_is_told(demo: Demo) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -21,7 +22,7 @@ from clusterproof.sources.aws_api.steps import Account, read_networks, read_own
 from clusterproof.sources.aws_api.workers import Call
 
 Observer = Callable[[str], None]
-AnyKind = Kind[object]
+AnyKind = Kind[Any]
 
 
 def read_account(

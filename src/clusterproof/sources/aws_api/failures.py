@@ -48,12 +48,11 @@ _EXPIRED = frozenset(
     {
         "ExpiredToken",
         "ExpiredTokenException",
-        "InvalidSignatureException",
         "RequestExpired",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
     }
 )
+_SIGNATURE = frozenset({"InvalidSignatureException", "RequestTimeTooSkewed", "SignatureDoesNotMatch"})
+"""A wrong clock, or a wrong secret key."""
 _REFUSED_CREDENTIALS = frozenset(
     {
         "AuthFailure",
@@ -122,7 +121,7 @@ def is_throttle(code: str, status: int) -> bool:
 
 def credentials_failed(error: BaseException) -> bool:
     """Whether no call can work with these credentials: none, expired, refused."""
-    return type(error).__name__ in _CREDENTIAL_ERRORS or code_of(error) in _EXPIRED | _REFUSED_CREDENTIALS
+    return type(error).__name__ in _CREDENTIAL_ERRORS or code_of(error) in _EXPIRED | _SIGNATURE | _REFUSED_CREDENTIALS
 
 
 def explain(error: BaseException, what: str, action: str, identity: Identity, region: str) -> Unknown:
@@ -183,9 +182,13 @@ def _answered(
         return Unknown(
             Cause.THROTTLED, f"{lead}: AWS throttled {action} in {region} ({code})", "wait a minute, then read again"
         )
+    if code in _EXPIRED | _SIGNATURE:
+        skewed = _skewed(error, lead, code)
+        if skewed is not None:
+            return skewed
     if code in _EXPIRED:
-        return _expired(error, lead, code, identity)
-    if code in _REFUSED_CREDENTIALS:
+        return Unknown(Cause.ERROR, f"{lead}: {_whose(identity)} have expired ({code})", _log_in(identity))
+    if code in _REFUSED_CREDENTIALS | _SIGNATURE:
         return Unknown(
             Cause.ERROR,
             f"{lead}: AWS does not accept {_whose(identity)} ({code})",
@@ -220,18 +223,18 @@ def _whose(identity: Identity) -> str:
     return f"the credentials of profile {identity.profile}" if identity.profile else "the default credentials"
 
 
-def _expired(error: Any, lead: str, code: str, identity: Identity) -> Unknown:
-    """Expired credentials and a wrong clock look alike to AWS; its answer's own time tells them apart."""
+def _skewed(error: Any, lead: str, code: str) -> Unknown | None:
+    """A wrong clock looks to AWS like an old or a wrong signature; its answer's own time tells."""
     skew = _clock_skew(error)
-    if skew is not None and abs(skew) >= _SKEW:
-        minutes = round(abs(skew).total_seconds() / 60)
-        way = "ahead of" if skew > timedelta() else "behind"
-        return Unknown(
-            Cause.ERROR,
-            f"{lead}: this machine's clock is {minutes} minutes {way} AWS's, so AWS refuses its signatures ({code})",
-            "set the clock, then read again",
-        )
-    return Unknown(Cause.ERROR, f"{lead}: {_whose(identity)} have expired ({code})", _log_in(identity))
+    if skew is None or abs(skew) < _SKEW:
+        return None
+    minutes = round(abs(skew).total_seconds() / 60)
+    way = "ahead of" if skew > timedelta() else "behind"
+    return Unknown(
+        Cause.ERROR,
+        f"{lead}: this machine's clock is {minutes} minutes {way} AWS's, so AWS refuses its signatures ({code})",
+        "set the clock, then read again",
+    )
 
 
 def _clock_skew(error: Any) -> timedelta | None:
