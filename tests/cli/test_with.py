@@ -16,7 +16,7 @@ kind: Service
 metadata: {name: etcd-two}
 spec:
   selector: {app.kubernetes.io/name: etcd, app.kubernetes.io/instance: dynamo-platform}
-  ports: [{name: client, port: 2379}]
+  ports: [{name: peer, port: 2380}]
 ---
 apiVersion: nvidia.com/v1alpha1
 kind: DynamoGraphDeployment
@@ -53,7 +53,7 @@ def test_other_commands_take_it_too(run: Run, tmp_path: Path, command: str) -> N
     (tmp_path / "rendered.yaml").write_text(SERVICE)
     given = ("--with", "rendered.yaml", "--namespace", "dynamo", "--world", "demo")
     arguments = {
-        "why": ("why", "deploy/dynamo/vllm-agg-vllmdecodeworker", "svc/dynamo/etcd-two:2379", *given),
+        "why": ("why", "deploy/dynamo/vllm-agg-vllmdecodeworker", "svc/dynamo/etcd-two:2380", *given),
         "fix": ("fix", *given, "--profile", "dynamo"),
         "connections": ("connections", *given, "-o", "csv"),
     }[command]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -159,7 +162,7 @@ def test_other_commands_read_live(served: Served) -> None:
 def test_proposed_commands_name_the_context(served: Served) -> None:
     """What the report proposes to run reads what was read."""
     done = command(served, "check", "--profile", PROFILE, "--context", "demo", "-q")
-    assert "clusterproof fix --profile dynamo --context demo --as aws-cli" in " ".join(done.stdout.split())
+    assert "clusterproof fix --context demo --profile dynamo --as aws-cli" in " ".join(done.stdout.split())
 
 
 # --- rights ---
@@ -221,20 +224,19 @@ def _matching() -> Iterator[Any]:
 DECIDES = {
     "nodes",
     "pods",
-    "namespaces",
     "services",
-    "endpointslices",
     "deployments",
-    "networkpolicies",
     "clusters",
     "nodegroups",
-    "nodegroup-names",
     "security-groups",
     "subnets",
     "route-tables",
     "network-acls",
 }
-"""Kinds without which a verdict of the demo cannot be what it is with them."""
+"""Kinds without which some verdict of the demo is unknown.
+
+Of the others it has nothing that decides: nothing there enforces NetworkPolicies, no Service is without a selector.
+"""
 
 
 @pytest.mark.parametrize("kind", list(_matching()))
@@ -245,9 +247,10 @@ def test_without_one_right_what_rests_on_it_is_unknown_and_names_it(served: Serv
     snapshot = live()
     missing = snapshot.missing(kind)
     if missing is None:
+        # The world has no such resource, and it was not asked for; or the same is told by tags of Auto Scaling groups.
         refused = [r for r in served.stub.requests if r.status == 403] if kind.origin == "kubernetes" else []
-        assert refused == []  # the world has no such resource: nothing was asked for
-        assert kind.permission not in served.proxy.actions
+        assert refused == []
+        assert kind.permission not in served.proxy.actions or kind is kinds.NODEGROUP_NAMES
         assert verdicts(snapshot) == full
         return
     assert missing.cause is Cause.DENIED
@@ -279,12 +282,14 @@ def test_without_aws_credentials_the_cluster_is_still_judged(monkeypatch: pytest
 
 @pytest.mark.parametrize("leave", [lambda s: s.stub.fault(".*", "503"), lambda s: s.stub.fault(".*", "401")])
 def test_without_the_cluster_the_account_is_still_read(served: Served, leave: Callable[[Served], object]) -> None:
-    """The cluster's kinds are unknown with the cause; nothing passes."""
+    """The cluster's kinds are unknown with the cause; only what node groups alone decide passes."""
     leave(served)
     snapshot = live(timeout=5.0)
     assert snapshot.missing(kinds.SECURITY_GROUPS) is None
     assert snapshot.missing(kinds.PODS) is not None
-    assert Verdict.PASS not in verdicts(snapshot).values()
+    assert {name for name, verdict in verdicts(snapshot).items() if verdict is Verdict.PASS} <= {
+        "dynamo/validator-can-be-scheduled"
+    }
 
 
 def test_another_account_is_refused(served: Served) -> None:
@@ -309,7 +314,7 @@ def test_nodes_of_another_cluster_are_refused(served: Served) -> None:
     files = served.home / "elsewhere"
     files.mkdir()
     for path in (served.home / "files" / "kubernetes").iterdir():
-        (files / path.name).write_text(path.read_text().replace("aws:///us-west-2a/i-", "aws:///us-west-2a/i-0000"))
+        (files / path.name).write_text(re.sub(r"(aws:///[\w-]+/i-)", r"\g<1>0000", path.read_text()))
     with Stub(files).serve() as stub:
         text = json.dumps(stub.config()).replace("arn:aws:eks:us-west-2:111122223333:cluster/demo-gpu", "tunnel")
         (served.home / "tunnel").write_text(text)
@@ -320,9 +325,6 @@ def test_nodes_of_another_cluster_are_refused(served: Served) -> None:
 
 def test_interrupted_at_once_and_nothing_written(served: Served) -> None:
     """Ctrl-C while the API server is silent: status 130, and no file, whole or half."""
-    import signal
-    import time
-
     served.stub.fault(r"/api/v1/pods", "hang")
     before = {path.name for path in served.home.iterdir()}
     process = subprocess.Popen(

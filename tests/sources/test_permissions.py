@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -14,9 +15,11 @@ from clusterproof.sources import permissions
 from clusterproof.sources.aws_api import AccountOptions
 from clusterproof.sources.aws_api.account import read_account
 from clusterproof.sources.aws_api.records import AccountRead
+from clusterproof.sources.kubernetes_api import ClusterOptions, read_cluster
 from tests.e2e.moto_account import environment
 from tests.sources.aws_api.conftest import Demo, demo_account  # noqa: F401 - a fixture
 from tests.sources.aws_api.motoserver import REGION, post
+from tests.sources.kubernetes_api.stub import Stub
 
 CLUSTER = "demo-gpu"
 AWS = [kind for kind in kinds.ALL if kind.origin == "aws"]
@@ -171,3 +174,63 @@ def test_no_rights_at_all(enforced: Any) -> None:
     given = _read()
     assert given.nothing_read
     assert {why.cause for why in _missing(given).values()} == {Cause.DENIED}
+
+
+# --- RBAC against the stub of the Kubernetes API -----------------------------------------------
+
+
+def _granted(text: str) -> list[str]:
+    """What a ClusterRole lets be listed, as ``resource.group``."""
+    role = next(yaml.safe_load_all(text))
+    return [
+        f"{resource}.{group}" if group else resource
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    ]
+
+
+def test_the_least_role_is_exactly_what_is_listed(tmp_path: Path) -> None:
+    """With the ClusterRole's rules alone everything is read, and each resource that is served is asked for."""
+    needed = [kind for kind in permissions.needed_kinds() if kind.origin == "kubernetes"]
+    with Stub("demo").serve() as stub:
+        granted = _granted(permissions.rbac(needed))
+        stub.grant(*granted)
+        read = read_cluster(ClusterOptions(kubeconfig=stub.kubeconfig(tmp_path), backoff=0.001), kinds=needed)
+        missing = {a.kind.name: item.missing for a in read.answers for item in a.coverage if item.missing is not None}
+        assert missing == {}
+        served = {
+            f"{name}.{group}" if group else name: f"/api{'s' if group else ''}/{version}/{name}"
+            for version, names in stub.resources.items()
+            for group in [version.rpartition("/")[0]]
+            for name in names
+        }
+        asked = {resource for resource, path in served.items() if path in stub.paths()}
+        assert asked == served.keys() & set(granted)
+        assert len(asked) > 15
+
+
+def test_each_rule_taken_away_is_named(tmp_path: Path) -> None:
+    """Without one rule its kind is denied, and the reason names the rule."""
+    needed = [kind for kind in permissions.needed_kinds() if kind.origin == "kubernetes"]
+    granted = _granted(permissions.rbac(needed))
+    denied = 0
+    with Stub("demo").serve() as stub:
+        options = ClusterOptions(kubeconfig=stub.kubeconfig(tmp_path), backoff=0.001)
+        for kind in needed:
+            resource = kind.permission.removeprefix("list ")
+            if not any(version.rpartition("/")[0] == resource.partition(".")[2] for version in stub.resources):
+                continue  # the API group is not there: none can exist, whatever the rights
+            stub.grant(*(right for right in granted if right != resource))
+            other = kinds.SERVICES if kind is kinds.NODES else kinds.NODES  # so that something can be read
+            answers = read_cluster(options, kinds=[kind, other]).answers
+            answer = next(answer for answer in answers if answer.kind is kind)
+            whys = [item.missing for item in answer.coverage if item.missing is not None]
+            if not whys:
+                assert not any(path.endswith(f"/{resource.partition('.')[0]}") for path in stub.paths()), kind.name
+                continue  # its resource is not served
+            assert whys[0].cause is Cause.DENIED, (kind.name, whys)
+            assert kind.permission in str(whys[0]), (kind.name, whys)
+            denied += 1
+            stub.clear()
+    assert denied > 15

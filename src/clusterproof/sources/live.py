@@ -132,7 +132,7 @@ class _Reading:
         if self._options.aws:
             begun.append((_ACCOUNT, self._read_account))
         else:
-            self._problems[_ACCOUNT] = "left out by --no-aws"
+            self._problems[_ACCOUNT] = "left out by --no-aws; read again without it"
         try:
             with paused():  # here, because the two threads begin and end at different times
                 for name, work in begun:

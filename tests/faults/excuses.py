@@ -1,0 +1,75 @@
+"""Without which kinds a requirement of the served world may pass all the same, each with the reason."""
+
+from __future__ import annotations
+
+from tests.checks.test_unknown_matrix import INDEPENDENT, OTHER_POLICIES, UNCLAIMED
+from tests.faults.cells import Cell, profile
+
+_NEEDED_HERE = {
+    "nodepools": "their definition is served, so there may be NodePools that make other nodes",
+    "fargate-profiles": "the list names one",
+}
+"""Kinds that other worlds do without, and this one does not."""
+REACH: dict[str, str] = {name: why for name, why in INDEPENDENT.items() if name not in _NEEDED_HERE} | {
+    **dict.fromkeys(sorted(OTHER_POLICIES), INDEPENDENT["networkpolicies"]),
+    "eniconfigs": "custom networking is off",
+}
+"""For all reach requirements."""
+
+_ONE_PLACE = "one place that is known is enough; others that are not known take nothing from it"
+_NETWORK = "whether a pod can be scheduled does not rest on networks"
+SCHEDULING: dict[str, str] = REACH | {
+    "nodes": "the node groups' templates and instance types show a place",
+    "nodegroups": _ONE_PLACE,
+    "auto-scaling-groups": _ONE_PLACE,
+    "launch-template-versions": _ONE_PLACE,
+    "nodepools": _ONE_PLACE,
+    "fargate-profile-names": "the workers run on nodes today; the validator may run on Fargate as well as on nodes",
+    "fargate-profiles": "the workers run on nodes today; the validator may run on Fargate as well as on nodes",
+    "persistentvolumeclaims": "neither has volumes",
+    "persistentvolumes": "neither has volumes",
+    "services": "neither is found by a Service",
+    "clusters": _NETWORK,
+    "network-acls": _NETWORK,
+    "route-tables": _NETWORK,
+    "security-groups": _NETWORK,
+    "subnets": _NETWORK,
+}
+"""For the requirements on where pods can be scheduled."""
+_ASSUMED = "the Job is not installed: its template is the profile's own, and found in no list"
+VALIDATOR: dict[str, str] = dict.fromkeys(("pods", "deployments", "statefulsets", "daemonsets"), _ASSUMED)
+
+RECOVERED: dict[str, str] = {
+    "eks:ListNodegroups": "the Auto Scaling groups' tags name every node group",
+    "eks:ListClusters": "what is unknown is the cluster itself, and all that is asked for by its name",
+}
+"""Calls that list a kind which is complete without them."""
+
+
+def excuse(cell: Cell, kind: str, requirement: str) -> str:
+    """Why a requirement may pass in a cell although the kind is incomplete; empty when it may not."""
+    if requirement == "validator-can-be-scheduled" and kind in VALIDATOR:
+        return VALIDATOR[kind]
+    if next(one for one in profile().requirements if one.id == requirement).check.schedulable is not None:
+        return SCHEDULING.get(kind, "")
+    if kind in REACH:
+        return REACH[kind]
+    if kind in ("persistentvolumeclaims", "persistentvolumes"):
+        if requirement in UNCLAIMED:
+            return "its pods have no volumes"
+        if cell.fault == "page 2 cut":
+            return "the claims and volumes that its pods use are among those that were read"
+    if kind == "services" and cell.fault in ("denied in part", "page 2 cut") and requirement.startswith("dns-"):
+        return "the Service that is dialled was read"
+    return ""
+
+
+def false_passes(cell: Cell) -> list[tuple[str, str]]:
+    """The requirements that pass although a kind that they need is incomplete, with the kind."""
+    return [
+        (requirement, kind)
+        for requirement, verdict in cell.verdicts.items()
+        if verdict.value == "pass"
+        for kind in cell.missing
+        if not excuse(cell, kind, requirement)
+    ]
