@@ -17,7 +17,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.sources.aws_api import AccountRead
+from clusterproof.sources.aws_api.records import AccountRead
 from clusterproof.verdict.algebra import Verdict
 from tests.faults.served import Lane, World
 from tests.sources.aws_api.faults import Fault as AwsFault
@@ -180,7 +180,7 @@ def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapsh
         answers = lane.cluster([kind, beside], page=PAGE["kubernetes"], **patience).answers
         read = tuple(answer for answer in answers if answer.kind is kind)
     else:
-        read = lane.cluster(**patience | {"call_timeout": 1.0}).answers
+        read = lane.cluster(**patience | {"attempts": 1, "call_timeout": 0.5}).answers
     return world.joined(*read), made.hits > 0
 
 

@@ -8,12 +8,12 @@ import pytest
 
 from tests.faults.served import CREDENTIALS, World, served
 
-LANES = 3
+LANES = 4
 
 
 @pytest.fixture(scope="session")
 def world() -> Iterator[World]:
-    """The repaired demo behind APIs that can be made to fail, three cells at once."""
+    """The repaired demo behind APIs that can be made to fail, four cells at once."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in CREDENTIALS.items():
             patch.setenv(name, value)

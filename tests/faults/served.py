@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.overlay import AddPermission
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.sources.answers import Answer, assemble
-from clusterproof.sources.aws_api import AccountOptions, AccountRead, read_account
+from clusterproof.sources.aws_api.account import read_account
+from clusterproof.sources.aws_api.records import AccountOptions, AccountRead
 from clusterproof.sources.completeness import CUSTOM
-from clusterproof.sources.kubernetes_api import ClusterOptions, ClusterRead, read_cluster
+from clusterproof.sources.kubernetes_api.options import ClusterOptions, ClusterRead
+from clusterproof.sources.kubernetes_api.reader import read_cluster
 from tests.e2e.moto_account import ACCOUNT, Account
 from tests.sources.aws_api.faults import Proxy, faulty
 from tests.sources.aws_api.motoserver import REGION, extended_moto
@@ -63,7 +66,12 @@ class Lane:
 
     def account(self, asked: list[kinds.Kind[Any]] | None = None, **options: Any) -> AccountRead:
         """Reads the account; options of ``AccountOptions`` by name."""
-        given = {"cluster": CLUSTER, "region": REGION, "endpoint_url": self.proxy.url, "attempts": 1} | options
+        given: dict[str, Any] = {
+            "cluster": CLUSTER,
+            "region": REGION,
+            "endpoint_url": self.proxy.url,
+            "attempts": 1,
+        } | options
         return read_account(AccountOptions(**given), kinds=asked, environ={})
 
 
@@ -129,6 +137,7 @@ def served(lanes: int = 1) -> Iterator[World]:
         lanes: how many cells can be tried at once.
     """
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_models_read_once())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         url = stack.enter_context(extended_moto())
         account = Account(WORLD, url, REGION)
@@ -154,6 +163,19 @@ def served(lanes: int = 1) -> Iterator[World]:
         for lane in found:
             lane.proxy.kept = kept
         yield World(found)
+
+
+@contextlib.contextmanager
+def _models_read_once() -> Iterator[None]:
+    """Every boto3 session reads the services' models from files anew; here hundreds of sessions share them."""
+    import botocore.loaders
+
+    plain_loader = botocore.loaders.create_loader
+    botocore.loaders.create_loader = functools.cache(plain_loader)
+    try:
+        yield
+    finally:
+        botocore.loaders.create_loader = plain_loader
 
 
 def _define(stub: Stub) -> None:

@@ -334,7 +334,9 @@ class Stub:
             return 403, forbidden(self.user, "pods/log", "", namespace)
         text = self.logs.get((namespace, pod, query.get("container", ""), query.get("previous") == "true"))
         if text is None:
-            return 400, status(400, "BadRequest", f"container in pod {pod} is waiting to start, or terminated: not found")
+            return 400, status(
+                400, "BadRequest", f"container in pod {pod} is waiting to start, or terminated: not found"
+            )
         return 200, text[: int(query.get("limitBytes", len(text)))]
 
     def _page(

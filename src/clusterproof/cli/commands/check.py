@@ -78,7 +78,14 @@ def command(
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
     snapshot = options.read(
-        sources, world, collected, cluster, quiet=quiet, verbose=verbose, rendered=rendered, namespace=namespace,
+        sources,
+        world,
+        collected,
+        cluster,
+        quiet=quiet,
+        verbose=verbose,
+        rendered=rendered,
+        namespace=namespace,
         profile=profile,
     )
     waivers = _waivers()

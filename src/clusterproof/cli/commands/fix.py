@@ -70,7 +70,9 @@ def command(
     from clusterproof.reports.text import clean
 
     adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, profile=profile)
+    snapshot = options.read(
+        sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, profile=profile
+    )
     report = api.check(snapshot, profile, **adjusted)
     plan = report.plan
     if plan is None:
