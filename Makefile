@@ -31,7 +31,7 @@ test: setup-dev ## the fast suite
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
 
 e2e: setup-dev ## the slow suites: a moto server, the README in a fresh clone
-	@$(BIN)/python -m pytest -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 lint: setup-dev ## ruff, mypy, the order of rooms
 	@$(BIN)/ruff check $(CODE)

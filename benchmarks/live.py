@@ -96,7 +96,8 @@ def _timing(options: argparse.Namespace) -> bool:
         f"bare paged download  {bare['seconds']:6.2f} s   {bare['mb']:.1f} MB of JSON in {bare['requests']:.0f} requests"
     )
     print(f"read_cluster         {read['seconds']:6.2f} s   {read['objects']:.0f} objects")
-    print(f"ratio                {ratio:6.2f}     goal: at most {options.limit}")
+    best = min(run["seconds"] for run in found["read"]) / min(run["seconds"] for run in found["bare"])
+    print(f"ratio                {ratio:6.2f}     goal: at most {options.limit}; best run by best run {best:.2f}")
     held, pages = memory["held_mb"], workers * 2 * bare["largest_mb"]
     print(f"memory of reading    {held:.0f} MB held at its end, {memory['most_mb']:.0f} MB at most (Python's own)")
     print(

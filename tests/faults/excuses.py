@@ -39,6 +39,8 @@ SCHEDULING: dict[str, str] = REACH | {
 _ASSUMED = "the Job is not installed: its template is the profile's own, and found in no list"
 VALIDATOR: dict[str, str] = dict.fromkeys(("pods", "deployments", "statefulsets", "daemonsets"), _ASSUMED)
 
+_ON_PAGE_1 = {("persistentvolumeclaims", "etcd-from-gpu-nodes"), ("persistentvolumes", "nats-from-gpu-nodes")}
+
 RECOVERED: dict[str, str] = {
     "eks:ListNodegroups": "the Auto Scaling groups' tags name every node group",
     "eks:ListClusters": "what is unknown is the cluster itself, and all that is asked for by its name",
@@ -57,8 +59,8 @@ def excuse(cell: Cell, kind: str, requirement: str) -> str:
     if kind in ("persistentvolumeclaims", "persistentvolumes"):
         if requirement in UNCLAIMED:
             return "its pods have no volumes"
-        if cell.fault == "page 2 cut":
-            return "the claims and volumes that its pods use are among those that were read"
+        if cell.fault == "page 2 cut" and (kind, requirement) in _ON_PAGE_1:
+            return "what its pods claim is on the page that was read"
     if kind == "services" and cell.fault in ("denied in part", "page 2 cut") and requirement.startswith("dns-"):
         return "the Service that is dialled was read"
     return ""

@@ -71,9 +71,12 @@ def test_unknown_findings_say_why(world: World, fault: str) -> None:
             if verdict is not Verdict.UNKNOWN:
                 continue
             said = cell.unknowns[requirement]
-            causes = [why for name, why in cell.missing.items() if not excuse(cell, name, requirement)]
+            causes = {name: why for name, why in cell.missing.items() if not excuse(cell, name, requirement)}
             assert causes, (cell.call, requirement)
-            assert any(why.detail in said or (why.remedy and why.remedy in said) for why in causes), (cell.call, said)
+            assert any(
+                name in said or why.detail in said or (why.remedy and why.remedy in said)
+                for name, why in causes.items()
+            ), (cell.call, said)
 
 
 def judged_before(world: World) -> dict[str, Verdict]:

@@ -59,8 +59,15 @@ def unread(snapshot: Snapshot, kind: Kind[Any], what: str, remedy: str) -> Unkno
         remedy: what makes it known where nothing stood in the way.
     """
     missing = snapshot.missing(kind)
-    if missing is None or missing.cause in (Cause.NOT_COLLECTED, Cause.INCOMPLETE):
+    if missing is None or missing.cause is Cause.NOT_COLLECTED:
         return Unknown(Cause.NOT_COLLECTED, what, remedy)
+    if missing.cause is Cause.INCOMPLETE:
+        # A list of the API that was cut says so; of AWS, one description is missing beside others, which the clause says.
+        return (
+            Unknown(missing.cause, f"{what} ({missing.detail})", remedy)
+            if kind.origin == "kubernetes"
+            else Unknown(Cause.NOT_COLLECTED, what, remedy)
+        )
     return Unknown(missing.cause, f"{what} ({missing.detail})", missing.remedy or remedy)
 
 
