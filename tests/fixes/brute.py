@@ -8,7 +8,9 @@ from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Opening
 from clusterproof.fixes.ends import label_of
 from clusterproof.reach.addresses import AddressSet
-from clusterproof.reach.path import End, Paths, service_hop
+from clusterproof.reach.ends import End
+from clusterproof.reach.path import Paths
+from clusterproof.reach.service import service_hop
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.kinds import SUBNETS
 from clusterproof.world.services import Backend

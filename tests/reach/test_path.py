@@ -5,7 +5,10 @@ from typing import Any
 import pytest
 
 from clusterproof.placement.places import places
-from clusterproof.reach.path import End, Paths, service_hop
+from clusterproof.reach.addresses import AddressSet
+from clusterproof.reach.ends import End, Flow, at_address
+from clusterproof.reach.path import Paths
+from clusterproof.reach.segments import Segment
 from clusterproof.reach.trace import Layer, Outcome, Trace
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
@@ -120,26 +123,6 @@ def test_service_translates_before_the_groups() -> None:
     assert "port 8080" in trace.hops[0].text
 
 
-@pytest.mark.parametrize(
-    ("more", "same", "outcome", "number"),
-    [
-        ({"port_more": {"targetPort": "no"}}, False, Outcome.BLOCKED, None),
-        ({"internalTrafficPolicy": "Local"}, False, Outcome.BLOCKED, None),
-        ({"internalTrafficPolicy": "Local"}, True, Outcome.WORKS, 80),
-        ({"clusterIP": "None", "port_more": {"targetPort": 99}}, False, Outcome.WORKS, 80),
-        ({"type": "ExternalName", "externalName": "x.example"}, False, Outcome.UNKNOWN, None),
-    ],
-)
-def test_service_hop(more: dict[str, Any], same: bool, outcome: Outcome, number: int | None) -> None:
-    """Named ports, Local, headless and external names."""
-    world = cluster().service("app/server", 80, {"app": "server"}, **more).world()
-    service = world.services.get("app/server")
-    assert service is not None
-    backend = world.services.backend(service, service.spec.ports[0])
-    hop, port = service_hop(backend, world.by_id["deploy/app/server"], same_node=same)
-    assert (hop.outcome, port) == (outcome, number)
-
-
 def test_unknown_groups_are_an_unknown_hop() -> None:
     """An instance that was not read leaves the groups' layers unknown with the cause."""
     trace = connect(cluster("tcp 80 sg-front").partly(kinds.SECURITY_GROUPS, Unknown(Cause.DENIED, "denied", "x")))
@@ -155,3 +138,36 @@ def test_answers_are_remembered_by_what_layers_read() -> None:
     paths = Paths(world)
     one = paths.connect(end(world, "client"), end(world, "server"), 80, "TCP")
     assert paths.connect(end(world, "client"), end(world, "server"), 80, "TCP") is one
+
+
+def test_an_address_is_an_end() -> None:
+    """Of an end without interface the VPC and the policies read its addresses; a route must lead there."""
+    tiny = cluster("tcp 80 198.51.100.0/24")
+    world = tiny.world()
+    server = end(world, "server")
+    inside, outside = (
+        Paths(world).connect(at_address(AddressSet.of(text)), server, 80, "TCP").hops
+        for text in ("198.51.100.7", "203.0.113.7")
+    )
+    assert [hop.outcome for hop in inside if hop.layer is Layer.GROUP_INGRESS] == [Outcome.WORKS]
+    assert [hop.outcome for hop in outside if hop.layer is Layer.GROUP_INGRESS] == [Outcome.BLOCKED]
+    onwards = Paths(world).connect(server, at_address(AddressSet.of("203.0.113.7")), 80, "TCP")
+    assert onwards.first_blocking is not None
+    assert onwards.first_blocking.layer is Layer.ROUTE
+
+
+@pytest.mark.parametrize(("source", "outcome"), [("203.0.113.7", Outcome.WORKS), ("198.51.100.7", Outcome.BLOCKED)])
+def test_policies_read_the_addresses_of_an_address(source: str, outcome: Outcome) -> None:
+    """An ipBlock admits an end that is an address by that address."""
+    rule = {"from": [{"ipBlock": {"cidr": "203.0.113.0/24"}}]}
+    tiny = cluster().put(kinds.NETWORK_POLICIES, policy(ingress=[rule], policyTypes=["Ingress"]))
+    world = tiny.cni(agent_args=["--enable-network-policy=true"]).world()
+    trace = Paths(world).connect(at_address(AddressSet.of(source)), end(world, "server"), 80, "TCP")
+    assert [hop.outcome for hop in trace.hops if hop.layer is Layer.POLICY_INGRESS] == [outcome]
+
+
+def test_a_segment_says_who_judges_it() -> None:
+    """What a node hands on to its own pod meets the server's policies alone."""
+    world = cluster().world()
+    segment = Segment(end(world, "client"), end(world, "server"), Flow(80, "TCP"), egress=False, wire=False)
+    assert [hop.layer for hop in Paths(world).judge(segment)] == [Layer.POLICY_INGRESS]

@@ -6,7 +6,8 @@ import pytest
 
 from clusterproof.placement.places import places
 from clusterproof.reach.addresses import AddressSet
-from clusterproof.reach.path import End, Paths
+from clusterproof.reach.ends import End
+from clusterproof.reach.path import Paths
 from clusterproof.reach.sourcenat import sources
 from clusterproof.reach.trace import Layer, Outcome, Trace
 from clusterproof.reach.vpc import VpcView

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from clusterproof.placement.places import Places, places
-from clusterproof.reach.path import End, Paths
+from clusterproof.reach.ends import End
+from clusterproof.reach.path import Paths
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown

@@ -15,7 +15,8 @@ import msgspec
 
 from clusterproof.checks.matrix import fold_outcomes
 from clusterproof.placement.places import Place, Places, places
-from clusterproof.reach.path import End, Paths
+from clusterproof.reach.ends import End
+from clusterproof.reach.path import Paths
 from clusterproof.reach.trace import Hop, Outcome
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kubernetes import LabelSelector

@@ -14,7 +14,8 @@ from collections.abc import Iterator
 from clusterproof.checks.context import Context
 from clusterproof.checks.parties import Sides, unread_places
 from clusterproof.placement.places import Place
-from clusterproof.reach.path import End, Paths
+from clusterproof.reach.ends import End
+from clusterproof.reach.path import Paths
 from clusterproof.reach.trace import Hop, Layer, Outcome, Trace, unknown_hop
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Ref, Unknown

@@ -7,7 +7,7 @@ import msgspec
 from clusterproof.checks.context import Context
 from clusterproof.placement.places import Place, Places
 from clusterproof.profiles.model import Subject
-from clusterproof.reach.path import End
+from clusterproof.reach.ends import End
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.world.model import Workload

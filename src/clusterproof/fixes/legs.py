@@ -16,7 +16,8 @@ from clusterproof.checks.reach import endpoints, questions
 from clusterproof.placement.places import Place
 from clusterproof.profiles.model import Reach
 from clusterproof.profiles.port import PortRange, parse_port
-from clusterproof.reach.path import End, service_hop
+from clusterproof.reach.ends import End
+from clusterproof.reach.service import service_hop
 from clusterproof.reach.trace import Hop, Layer, Outcome, Trace
 from clusterproof.world.services import Backend
 

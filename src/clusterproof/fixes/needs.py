@@ -8,8 +8,8 @@ import msgspec
 
 from clusterproof.checks.cells import Asker
 from clusterproof.fixes.legs import FAILING, Leg
+from clusterproof.reach.ends import End
 from clusterproof.reach.networkacls import LAYERS, acl_hops, judge
-from clusterproof.reach.path import End
 from clusterproof.reach.protocol import Ports, flow_of
 from clusterproof.reach.routes import route
 from clusterproof.reach.securitygroups import group_egress, group_ingress

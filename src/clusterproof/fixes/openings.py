@@ -15,7 +15,8 @@ from clusterproof.fixes.ends import Carrier, carrying, label_of, within
 from clusterproof.fixes.legs import Leg
 from clusterproof.fixes.policies import selected
 from clusterproof.profiles.port import PortRange
-from clusterproof.reach.path import End, service_hop
+from clusterproof.reach.ends import End
+from clusterproof.reach.service import service_hop
 from clusterproof.reach.trace import Outcome, combine
 from clusterproof.reach.vpcpath import vpc_hops
 from clusterproof.snapshot.kinds import NETWORK_POLICIES
