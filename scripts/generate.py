@@ -35,7 +35,9 @@ def generated() -> dict[str, str]:
         f"src/clusterproof/config/{config.FILE}": config.text(),
         "docs/cli.md": commands(),
         "docs/report.md": reports.reference(),
-        "src/clusterproof/reports/report.schema.json": encode(reports.schema()),
+        "docs/diff.md": reports.with_comparison((ROOT / "docs" / "diff.md").read_text("utf-8")),
+        f"src/clusterproof/reports/{reports.REPORT}": encode(reports.schema()),
+        f"src/clusterproof/reports/{reports.COMPARISON}": encode(reports.comparison()),
     }
 
 

@@ -41,8 +41,23 @@ def test_links_of_the_readme_lead_somewhere() -> None:
 def test_a_gap_stands_for_any_lines_and_nothing_else() -> None:
     """An ellipsis skips lines; what is shown must be there, in order, whole."""
     assert fits(["a", "…", "d"], ["a", "b", "c", "d"])
-    assert fits(["a", "…"], ["a"]) is False or fits(["a", "…"], ["a", "b"])
+    assert fits(["a", "…"], ["a"])
+    assert fits(["…", "c", "…"], ["a", "b", "c", "d"])
+    assert not fits(["a", "…", "a"], ["a"])
+    assert not fits(["a", "…", "c", "…", "b"], ["a", "b", "c"])
     assert not fits(["a", "…", "d"], ["a", "b"])
     assert not fits(["a", "c"], ["a", "b", "c"])
     assert not fits(["a"], ["a x"])
     assert rewritten(["old"], ["new"]) == ["new"]
+    assert rewritten(["a", "old", "…", "d", "…"], ["a", "b", "c", "d", "e"]) == ["a", "b", "…", "d", "…"]
+    assert rewritten(["a", "…", "gone"], ["a", "b"]) == ["a", "b"]
+
+
+def test_commands_of_a_block() -> None:
+    """A command goes on after a backslash and to the end of its here-document; the rest is output."""
+    found = steps("$ a \\\n  b\nout\n$ cat > f <<'EOF'\n$ no\n\nEOF\n$ c\n\nout")
+    assert [(step.command, step.shown) for step in found] == [
+        ("a \\\n  b", ["out"]),
+        ("cat > f <<'EOF'\n$ no\n\nEOF", []),
+        ("c", ["", "out"]),
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from worldgen.ids import uid
@@ -361,6 +363,39 @@ def nodegroup(spec: Spec, group: Group) -> Raw:
             {"key": key, "value": value, "effect": _EFFECTS[effect]} for key, value, effect in group.taints
         ]
     return {"nodegroup": raw}
+
+
+def addons(spec: Spec, cni_env: Mapping[str, str]) -> dict[str, Raw]:
+    """``describe-addon`` of each, by name.
+
+    Args:
+        spec: the world.
+        cni_env: variables that the VPC CNI's configuration sets beside those of every world.
+    """
+    env = {"WARM_IP_TARGET": "2", "MINIMUM_IP_TARGET": "8", **cni_env}
+    found = {
+        "coredns": ("v1.12.4-eksbuild.1", {"nodeSelector": {"nodeGroup": "system-worker"}}),
+        "kube-proxy": (f"v{spec.version}.1-eksbuild.2", {}),
+        "vpc-cni": ("v1.20.4-eksbuild.2", {"env": env}),
+    }
+    return {
+        name: {
+            "addon": {
+                "addonName": name,
+                "clusterName": spec.cluster,
+                "status": "ACTIVE",
+                "addonVersion": version,
+                "health": {"issues": []},
+                "addonArn": f"arn:aws:eks:{spec.region}:{spec.account}:addon/{spec.cluster}/{name}/"
+                f"{uid(spec.name, 'addon', name)}",
+                "createdAt": "2026-05-02T07:59:40.114000+00:00",
+                "modifiedAt": "2026-05-02T08:11:03.640000+00:00",
+                "tags": {},
+                **({"configurationValues": json.dumps(values)} if values else {}),
+            }
+        }
+        for name, (version, values) in found.items()
+    }
 
 
 def cluster(spec: Spec) -> Raw:

@@ -125,4 +125,4 @@ def custom_networking() -> Files:
         {**item, "chart": "kube-prometheus-stack-82.4.0"} if item["namespace"] == "monitoring" else item
         for item in RELEASES
     ]
-    return kubernetes(kube) | helm(releases) | aws(spec, nodes, pod_subnets=True)
+    return kubernetes(kube) | helm(releases) | aws(spec, nodes, pod_subnets=True, cni_env=env)

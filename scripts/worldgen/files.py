@@ -76,12 +76,15 @@ def helm(releases: Sequence[Mapping[str, str]]) -> Files:
     }
 
 
-def aws(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bool) -> Files:
+def aws(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bool, cni_env: Mapping[str, str] | None = None) -> Files:
     """``aws … --output json``, one file per command."""
+    addons = compute.addons(spec, cni_env or {})
     answers: dict[str, Raw] = {
         "cluster": compute.cluster(spec),
         "nodegroups": {"nodegroups": [group.name for group in spec.groups]},
         "fargate-profile-names": {"fargateProfileNames": []},
+        "addon-names": {"addons": list(addons)},
+        "pod-identity-association-ids": {"associations": []},
         "auto-scaling-groups": compute.auto_scaling_groups(spec, box_list),
         "launch-template-versions": compute.launch_template_versions(spec),
         "instances": compute.instances(spec, box_list, pod_subnets=pod_subnets),
@@ -98,6 +101,7 @@ def aws(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bool) -> Files:
     }
     for group in spec.groups:
         answers[f"nodegroup-{group.name}"] = compute.nodegroup(spec, group)
+    answers |= {f"addon-{name}": answer for name, answer in addons.items()}
     return {f"aws/{name}.json": _text(answer) for name, answer in answers.items()}
 
 

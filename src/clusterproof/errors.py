@@ -46,6 +46,12 @@ class NotFoundError(UsageError):
     """A workload, service, requirement or profile that was named does not exist."""
 
 
+class UnknownNameError(NotFoundError):
+    """Whether there is what was named is not known: objects of its kind were not all read."""
+
+    exit_status = 3
+
+
 class UnreadableClusterError(ClusterproofError):
     """Neither the cluster nor the account could be read at all."""
 

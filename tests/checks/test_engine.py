@@ -7,8 +7,9 @@ from clusterproof.checks.context import Context, Settings
 from clusterproof.checks.engine import findings, run, worst_first
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.profiles.model import Cel, Check, Level, Schedulable, Subject
-from clusterproof.snapshot import kinds
+from clusterproof.snapshot import kinds, redact
 from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.snapshot import Snapshot, Table, UnknownField, table_of
 from clusterproof.verdict.algebra import Verdict
 from tests.checks.ask import ask, profile, reach, requirement, two_groups
 from tests.world.build import Tiny
@@ -117,6 +118,52 @@ def test_schedulable_on_a_set_that_is_not_there() -> None:
 def test_object_check(that: str, verdict: Verdict) -> None:
     """An expression over raw objects: true, false, and unknown for a field that is not there."""
     assert ask(two_groups(FRONT), requirement(Check(cel=Cel(("nodes",), that)))).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("that", "verdict"),
+    [
+        ("addons.exists(a, a.addonName == 'vpc-cni' && a.status == 'ACTIVE')", Verdict.PASS),
+        ("addons.exists(a, a.addonName == 'coredns')", Verdict.FAIL),
+        ("!addons.exists(a, a.configurationValues.contains('enableNetworkPolicy'))", Verdict.UNKNOWN),
+        ("addons.all(a, !has(a.configurationValues))", Verdict.UNKNOWN),
+        ("addons.exists(a, a.configurationValues == 'REDACTED')", Verdict.UNKNOWN),
+        ("size(addons) == 1 || addons.all(a, a.configurationValues == '')", Verdict.PASS),
+        ("pod_identity_associations.all(p, p.roleArn.endsWith('/app'))", Verdict.PASS),
+    ],
+)
+def test_object_check_of_fields_that_are_not_kept(that: str, verdict: Verdict) -> None:
+    """What rests on a redacted value, or on whether it is there, is unknown; everything else is decided."""
+    addon = {"addonName": "vpc-cni", "status": "ACTIVE", "configurationValues": "REDACTED"}
+    role = {"associationId": "a-1", "roleArn": "arn:aws:iam::111122223333:role/app"}
+    snapshot = Tiny().put(kinds.POD_IDENTITY_ASSOCIATIONS, role).snapshot()
+    unknown = [UnknownField("vpc-cni", "configurationValues", redact.CREDENTIAL)]
+    table = Table(kinds.ADDONS, table_of(kinds.ADDONS, [addon]).lines, unknown_fields=unknown)
+    asked = requirement(Check(cel=Cel(("addons", "pod-identity-associations"), that)))
+    context = Context(Snapshot(snapshot.meta, {**snapshot.tables, "addons": table}), profile(asked))
+    (found,) = findings(context)
+    assert found.verdict is verdict
+    if verdict is Verdict.UNKNOWN:
+        assert [item.cause for item in found.unknowns] in ([Cause.REDACTED], [Cause.ERROR])
+
+
+def test_a_redacted_item_of_a_list() -> None:
+    """Whether a list holds what was taken out of it is not known."""
+    pod = {
+        "metadata": {"name": "p", "namespace": "app"},
+        "spec": {"containers": [{"name": "c", "args": ["--token", "REDACTED"]}]},
+    }
+    snapshot = Tiny().snapshot()
+    unknown = [UnknownField("app/p", "spec.containers.0.args.1", redact.CREDENTIAL)]
+    table = Table(kinds.PODS, table_of(kinds.PODS, [pod]).lines, unknown_fields=unknown)
+
+    def verdict(that: str) -> Verdict:
+        asked = requirement(Check(cel=Cel(("pods",), that)))
+        (found,) = findings(Context(Snapshot(snapshot.meta, {**snapshot.tables, "pods": table}), profile(asked)))
+        return found.verdict
+
+    assert verdict("pods.all(p, p.spec.containers.all(c, !('secret' in c.args)))") is Verdict.UNKNOWN
+    assert verdict("pods.all(p, p.spec.containers.all(c, c.name == 'c'))") is Verdict.PASS
 
 
 def test_object_check_of_a_kind_that_was_not_read() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import ALL, BY_NAME, Kind
 from clusterproof.snapshot.overlay import AddPermission, Overlay, apply
 from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, table_of
+from clusterproof.sources.permissions import ON_REQUEST
 from clusterproof.verdict.algebra import Verdict
 
 PORTS = (("tcp", 2379), ("tcp", 4222), ("tcp", 9090), ("udp", 53), ("tcp", 53))
@@ -30,9 +32,6 @@ INDEPENDENT: dict[str, str] = {
     "networkpolicies": _UNENFORCED,
     "endpoints": "where the pods are today is evidence, never premise",
     "endpointslices": "where the pods are today is evidence, never premise",
-    "replicasets": "the pods' template hash and the Deployment tell the same",
-    "jobs": "a Job that runs shows by its pods",
-    "cronjobs": "a CronJob that runs shows by its pods",
     "serviceaccounts": "no SecurityGroupPolicy selects by service account",
     "configmaps": "no rule reads them",
     "customresourcedefinitions": "only Calico or Cilium beside the VPC CNI may have policies of their own",
@@ -41,6 +40,7 @@ INDEPENDENT: dict[str, str] = {
     "ec2nodeclasses": "no NodePool refers to one",
     "nodeclasses": "EKS Auto Mode is off",
     "fargate-profiles": "the list names none",
+    **dict.fromkeys((kind.name for kind in ON_REQUEST), "no rule rests on what EKS was told to install, nor on roles"),
     "helmreleases": "the charts' labels tell the version; where they do not, the parameter says so in its own line",
     "nodegroup-names": "the Auto Scaling groups' tags name every managed node group",
     "instances": "describe-network-interfaces tells the same",
@@ -191,3 +191,19 @@ def test_lost_objects_never_turn_a_failure_into_a_pass(name: str, data: st.DataO
     for requirement, finding in before.items():
         if finding.verdict.failing:
             assert after[requirement].verdict not in (Verdict.PASS, Verdict.NOT_APPLICABLE), requirement
+
+
+@pytest.mark.parametrize("kind", [kinds.REPLICA_SETS, kinds.JOBS, kinds.CRON_JOBS], ids=lambda kind: kind.name)
+def test_workloads_without_pods_are_not_assumed_away(kind: Kind[Any]) -> None:
+    """A worker that has no pod yet and no place: its failure is not hidden by refusing the list that shows it."""
+    start = world("demo", repaired=True)
+    own = next(o for o in start.objects(kinds.DEPLOYMENTS) if o.metadata.name == "vllm-agg-vllmdecodeworker")
+    template = msgspec.to_builtins(own.spec.template)
+    template["spec"]["nodeSelector"] = {"pool": "nowhere"}
+    spec: dict[str, Any] = {"template": template}
+    spec = {"jobTemplate": {"spec": spec}} if kind is kinds.CRON_JOBS else {"replicas": 2, **spec}
+    stuck = {"metadata": {"name": "nightly", "namespace": "dynamo"}, "spec": spec}
+    snapshot = Snapshot(start.meta, {**start.tables, kind.name: table_of(kind, [stuck], [Coverage()])})
+    requirement = "dynamo-worker-can-be-scheduled"
+    assert verdicts(snapshot)[requirement].verdict.failing
+    assert verdicts(without(snapshot, kind, "denied"))[requirement].verdict is Verdict.UNKNOWN

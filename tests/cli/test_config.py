@@ -208,3 +208,40 @@ def test_config_show_says_where_each_value_came_from(run: Run, config: Path) -> 
     assert "At their defaults: fail_on, inputs" in table
     assert max(map(len, table.splitlines())) < 81
     assert run("config", "show", "--no-config").stdout.startswith("no configuration file")
+
+
+def test_baseline_is_not_written_over(run: Run, tmp_path: Path, config: Path) -> None:
+    """A report over its own baseline would make what is new known: refused, also by another name, and unchanged."""
+    demo = (*DEMO, "--profile", "dynamo")
+    run(*demo, "--no-config", "-o", "json=last.json")
+    before = (tmp_path / "last.json").read_bytes()
+    (tmp_path / "link.json").symlink_to("last.json")
+    for name in ("last.json", "./last.json", "link.json"):
+        done = run(*demo, "--no-config", "--baseline", "last.json", "-o", "table", "-o", f"json={name}")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "would write over the baseline" in done.stderr
+    config.write_text("profile: dynamo\nbaseline: last.json\noutput: [json=last.json]\n")
+    assert run(*DEMO).returncode == 2
+    assert (tmp_path / "last.json").read_bytes() == before
+    empty = run(*demo, "--no-config", "--baseline", "")
+    assert (empty.returncode, empty.stdout) == (2, "")
+    assert "--baseline names no file" in empty.stderr
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2026-13-01", "20260901", "2026-W36-2", "2026-09-01T00:00:00Z"])
+def test_as_of_is_a_day_also_without_waivers(run: Run, day: str) -> None:
+    """A date that is none is not passed over where there is nothing to judge by it."""
+    done = run(*DEMO, "--profile", "dynamo", "--as-of", day)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"clusterproof: --as-of: {day!r} is no date; write it as YYYY-MM-DD, e.g. 2026-09-01\n"
+
+
+def test_waiver_of_a_misspelt_profile_is_told(run: Run, config: Path) -> None:
+    """Waivers of other profiles are left aside in silence; one that is written almost like a known profile is not."""
+    entry = "  - {{id: {0}/etcd-from-gpu-nodes, reason: r, owner: o, expires: 2099-01-01}}\n"
+    config.write_text("profile: dynamo\nwaivers:\n" + entry.format("dynmo") + entry.format("platform"))
+    done = run(*DEMO)
+    assert done.returncode == 1
+    note = "note: the waiver of dynmo/etcd-from-gpu-nodes is for a profile 'dynmo' and was left aside; did you mean 'dynamo'?"
+    assert [line for line in done.stderr.splitlines() if "note" in line] == [f"clusterproof: {note}"]
+    assert run(*DEMO, "-q").stderr == ""

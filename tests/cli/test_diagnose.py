@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from clusterproof.checks.diagnose import Symptom, sightings
 from tests.cli.conftest import Run
+from tests.cli.ownprofile import LOST, own_profile
 from tests.cli.test_live import bare, stub  # noqa: F401 - fixtures
+from tests.sources.kubernetes_api.crash import crashing
 from tests.sources.kubernetes_api.stub import Stub
 
 LEASE = "Unable to create lease"
@@ -104,29 +106,80 @@ def test_bad_input_is_one_sentence(run: Run, arguments: list[str], says: str) ->
     assert says in done.stderr
 
 
+# --- what the profile leaves open ---
+
+
+def test_parameters_node_sets_and_workloads_are_taken(run: Run, tmp_path: Path) -> None:
+    """What check is told, diagnose is told: the same verdict with the same values."""
+    (tmp_path / "w.log").write_text(LEASE)
+    command = ("diagnose", "--logs", "w.log", *DEMO, "-o", "json")
+    for chosen in (
+        ("--set", "dynamo.version=1.2.0"),
+        ("--nodes", "gpu=system"),
+        ("--workload", "dynamo-worker=deploy/dynamo/vllm-agg-frontend"),
+    ):
+        done = run(*command, *chosen)
+        (item,) = json.loads(done.stdout)["diagnoses"]
+        report = json.loads(run("check", *DEMO, "--profile", "dynamo", *chosen, "-o", "json").stdout)
+        (checked,) = [f for f in report["findings"] if f["id"] == "dynamo/etcd-from-gpu-nodes"]
+        assert (item["finding"]["verdict"], item["finding"]["summary"]) == (checked["verdict"], checked["summary"])
+    assert run(*command, "--set", "dynamo.version=1.2.0").returncode == 0
+
+
+def test_configuration_counts_for_diagnose(run: Run, tmp_path: Path) -> None:
+    """Its parameters hold, its own profile's symptoms are looked for, and the command line wins."""
+    (tmp_path / "w.log").write_text(f"{LEASE}\n{LOST}\n")
+    (tmp_path / "clusterproof.yaml").write_text(f"profile: {own_profile(tmp_path)}\nparameters: {{strict: 'off'}}\n")
+
+    def verdicts(*arguments: str) -> dict[str, str]:
+        found = json.loads(run("diagnose", "--logs", "w.log", *DEMO, "-o", "json", *arguments).stdout)
+        return {item["id"]: item["finding"]["verdict"] for item in found["diagnoses"]}
+
+    assert verdicts() == {"dynamo/etcd-from-gpu-nodes": "fail", "own/free-of-labels": "not-applicable"}
+    assert verdicts("--set", "strict=yes")["own/free-of-labels"] == "pass"
+    assert verdicts("--set", "dynamo.version=1.2.0")["dynamo/etcd-from-gpu-nodes"] == "not-applicable"
+    assert verdicts("--no-config") == {"dynamo/etcd-from-gpu-nodes": "fail"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--set", "no.such=1"], "no profile has a parameter 'no.such'; there are: aicr.validator"),
+        (["--nodes", "no=gpu"], "no profile has a node set 'no'; there are:"),
+        (["--workload", "no=deploy/a/b"], "no profile has a workload 'no'; there are:"),
+        (["--set", "dynamo.version"], "--set dynamo.version: expected PARAM=VALUE"),
+        (["--nodes", "gpu=nope"], "there is no node group"),
+    ],
+)
+def test_names_that_do_not_exist_are_refused(run: Run, tmp_path: Path, arguments: list[str], says: str) -> None:
+    """A name that no profile has is one sentence, also where no symptom is in the log."""
+    (tmp_path / "w.log").write_text("all is well" if "nope" not in arguments[1] else LEASE)
+    done = run("diagnose", "--logs", "w.log", *DEMO, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+
+
+def test_parameters_are_taken_live(run: Run, tmp_path: Path, stub: Stub) -> None:  # noqa: F811 - the fixture
+    """With the logs of a pod that crashes: the verdict is that of the chosen value, by its own profile."""
+    profile = own_profile(tmp_path)
+    namespace, pod, name = crashing(stub)
+    stub.logs[(namespace, pod, name, True)] = f"{LOST}\n".encode()
+    stub.change("apps/v1", "deployments", "dynamo/vllm-agg-frontend", asking_for_a_label)
+    for chosen, status in (
+        ((), 0),
+        (("--set", "selector=rack"), 1),
+        (("--set", "selector=rack", "--set", "strict=off"), 0),
+    ):
+        done = run("diagnose", "--no-aws", "-q", "--profile", profile, *chosen)
+        assert done.returncode == status, done
+
+
+def asking_for_a_label(deployment: dict[str, Any]) -> None:
+    """Changes a Deployment so that it wants nodes with the label ``rack``."""
+    deployment["spec"]["template"]["spec"]["nodeSelector"] = {"rack": "a"}
+
+
 # --- live logs ---
-
-POD = "vllm-agg-vllmdecodeworker"
-
-
-def crashing(served: Stub) -> tuple[str, str, str]:
-    """Makes a worker's pod crash; gives namespace, pod and container."""
-    held = served.objects[("v1", "pods")]
-    for number, (key, _, raw) in enumerate(held):
-        if POD in key:
-            name = raw["spec"]["containers"][0]["name"]
-            status: dict[str, Any] = {
-                "name": name,
-                "ready": False,
-                "restartCount": 7,
-                "state": {"waiting": {"reason": "CrashLoopBackOff"}},
-                "lastState": {"terminated": {"exitCode": 1, "reason": "Error"}},
-            }
-            raw["status"] = {**raw.get("status", {}), "phase": "Running", "containerStatuses": [status]}
-            held[number] = served._recorded("v1", raw)
-            namespace, _, pod = key.partition("/")
-            return namespace, pod, name
-    raise AssertionError
 
 
 def test_logs_of_failing_pods_are_read_live(run: Run, stub: Stub) -> None:  # noqa: F811 - the fixture

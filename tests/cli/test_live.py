@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Run
+from tests.cli.ownprofile import own_profile
 from tests.sources.kubernetes_api.stub import Stub
 
 DEMO = ("--profile", "dynamo")
@@ -117,6 +121,34 @@ def test_wrong_options_are_one_sentence(run: Run, arguments: list[str], status: 
     assert (done.returncode, done.stdout) == (status, "")
     assert says in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_waivers_are_judged_by_the_day_of_reading_or_as_of(run: Run, stub: Stub, tmp_path: Path) -> None:
+    """Live, a waiver holds until its day: today's, which the snapshot has, or that of --as-of."""
+    stub.change("apps/v1", "deployments", "dynamo/vllm-agg-frontend", _without_a_node)
+    today = dt.datetime.now(dt.UTC).date()
+    config = tmp_path / "clusterproof.yaml"
+    for expires, arguments, status in (
+        (today - dt.timedelta(2), (), 1),
+        (today - dt.timedelta(2), ("--as-of", str(today - dt.timedelta(2))), 0),
+        (today + dt.timedelta(2), (), 0),
+        (today + dt.timedelta(2), ("--as-of", str(today + dt.timedelta(3))), 1),
+    ):
+        config.write_text(
+            f"profile: {own_profile(tmp_path)}\nwaivers:\n"
+            f"  - {{id: own/free-of-labels, reason: moves soon, owner: team, expires: {expires}}}\n"
+        )
+        done = run("check", "--no-aws", "-q", "-o", "json", *arguments)
+        report = json.loads(done.stdout)
+        assert (done.returncode, report["exit_status"]) == (status, status), done
+        assert report["as_of"] == (arguments[1] if arguments else report["cluster"]["read_at"][:10])
+    wrong = run("check", "--no-aws", "-q", "--as-of", "soon")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "'soon' is no date" in wrong.stderr
+
+
+def _without_a_node(deployment: dict[str, Any]) -> None:
+    deployment["spec"]["template"]["spec"]["nodeSelector"] = {"no": "such"}
 
 
 def test_live_snapshot_is_a_snapshot(run: Run, stub: Stub) -> None:

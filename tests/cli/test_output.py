@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,59 @@ def test_a_pipe_is_written_to_not_replaced(tmp_path: Path) -> None:
     assert pipe.is_fifo()
 
 
+def test_a_link_stays_and_leads_to_what_was_written(tmp_path: Path) -> None:
+    """What a link leads to is replaced, in its own directory; the link is not."""
+    (tmp_path / "there").mkdir()
+    link = tmp_path / "latest.json"
+    for file in ("a.json", "b.json"):
+        link.unlink(missing_ok=True)
+        link.symlink_to(Path("there") / file)
+        write(link, file)
+        assert link.is_symlink()
+        assert (tmp_path / "there" / file).read_text() == file
+    assert sorted(entry.name for entry in (tmp_path / "there").iterdir()) == ["a.json", "b.json"]
+
+
+def test_what_stdout_goes_to_is_stdout(tmp_path: Path) -> None:
+    """``/dev/stdout``, or the file after ``>``: one format is printed there, two are refused, and no link is replaced."""
+    link = tmp_path / "stdout"
+    link.symlink_to("/proc/self/fd/1")
+    arguments = [sys.executable, "-m", "clusterproof", "check", "--world", "demo", "--profile", "dynamo", "-q"]
+    for one in (str(link), str(tmp_path / "out")):
+        with (tmp_path / "out").open("wb") as out:
+            done = subprocess.run([*arguments, "-o", f"jsonl={one}"], stdout=out, check=False)
+        assert done.returncode == 1
+        assert (tmp_path / "out").read_text("utf-8").startswith('{"type":"report"')
+        with (tmp_path / "out").open("wb") as out:
+            both = subprocess.run(
+                [*arguments, "-o", f"jsonl={one}", "-o", "table"], stdout=out, stderr=subprocess.PIPE, check=False
+            )
+        assert both.returncode == 2
+        assert b"two formats would go to the terminal" in both.stderr
+        assert (tmp_path / "out").read_bytes() == b""
+    assert link.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (("no/a.json",), "there is no directory no); make it"),
+        (("file/a.json",), "there is no directory file)"),
+        (("a", "link"), "two formats would go to one file"),
+    ],
+)
+def test_places_are_judged_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: tuple[str, ...], says: str
+) -> None:
+    """A directory that is not there, or one file under two names, is told at once."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("a")
+    with pytest.raises(UsageError) as error:
+        output.apart([Target("json", Path(file)) for file in files])
+    assert says in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("tty", "env", "wanted"),
     [
@@ -163,7 +218,7 @@ def test_pairs_are_parsed_or_refused() -> None:
 
 def test_adjustments_become_arguments() -> None:
     """The options of a profile become what the API takes."""
-    made = options.adjustments(["p=1"], ["gpu=a,b"], ["etcd=sts/x/y"], "should")
+    made = options.adjustments(options.Adjusted(("p=1",), ("gpu=a,b",), ("etcd=sts/x/y",), "should"))
     assert made == {
         "parameters": {"p": "1"},
         "node_sets": {"gpu": ("a", "b")},
@@ -174,5 +229,6 @@ def test_adjustments_become_arguments() -> None:
 
 def test_given_repeats_the_input_for_a_shell() -> None:
     """Proposed commands name the input as the user did, quoted."""
-    assert options.given(["my dump", "-"], None, {"--set": ["a=b c"]}) == "'my dump' - --set 'a=b c'"
-    assert options.given([], "demo") == "--world demo"
+    files = options.Inputs(("my dump", "-"))
+    assert options.given(files, {"--set": ["a=b c"]}) == "'my dump' - --set 'a=b c'"
+    assert options.given(options.Inputs(world="demo")) == "--world demo"

@@ -6,6 +6,7 @@ import json
 
 import yaml
 
+from clusterproof.api import load_profile
 from clusterproof.sources.permissions import needed_kinds
 from tests.cli.conftest import Run
 
@@ -23,17 +24,19 @@ def test_rbac_is_a_role_and_its_binding(run: Run) -> None:
 
 
 def test_iam_is_a_policy_that_only_reads(run: Run) -> None:
-    """The policy holds the action of each kind of AWS, and no other."""
-    policy = json.loads(run("permissions", "--profile", "dynamo", "-o", "iam").stdout)
-    actions = {action for statement in policy["Statement"] for action in statement["Action"]}
-    assert actions == {kind.permission for kind in needed_kinds() if kind.origin == "aws"}
-    assert all(action.partition(":")[2].startswith(("Describe", "List", "Get")) for action in actions)
+    """The policy holds the action of each kind of AWS that the profile rests on; without a profile, of each there is."""
+    for named, needed in ((("--profile", "dynamo"), needed_kinds(load_profile("dynamo"))), ((), needed_kinds())):
+        policy = json.loads(run("permissions", *named, "-o", "iam").stdout)
+        actions = {action for statement in policy["Statement"] for action in statement["Action"]}
+        assert actions == {kind.permission for kind in needed if kind.origin == "aws"}
+        assert ("eks:DescribeAddon" in actions) is not bool(named)
+        assert all(action.partition(":")[2].startswith(("Describe", "List", "Get")) for action in actions)
 
 
 def test_table_says_what_each_right_is_for(run: Run) -> None:
     """Every right stands in the table, within 80 columns, with what is unknown without it."""
     done = run("permissions", "--profile", "dynamo")
-    assert all(f"  {kind.permission}" in done.stdout for kind in needed_kinds())
+    assert all(f"  {kind.permission}" in done.stdout for kind in needed_kinds(load_profile("dynamo")))
     assert "every path is unknown at the policy hop" in done.stdout
     assert max(map(len, done.stdout.splitlines())) < 80
 

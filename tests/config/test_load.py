@@ -89,6 +89,7 @@ WAIVER = "waivers: [{{id: {0}, reason: '{1}', owner: o, expires: {2}}}]"
         ("profil: x\n", "unknown key 'profil'; did you mean 'profile'? (line 1)"),
         ("profile: x\nwaivers:\n  - {id: a/b, owner: o, expires: 2026-01-01}\n", "waivers[0]: the key 'reason' is missing (line 3)"),
         (WAIVER.format("b", "r", "2026-01-01"), "is no finding's id; write profile/requirement"),
+        (WAIVER.format("clusterproof/waiver-expired", "r", "2026-01-01"), "is about waivers themselves, and is not waived"),
         (WAIVER.format("a/b", "r", "soon"), "'soon' is no date; write YYYY-MM-DD"),
         (WAIVER.format("a/b", "r", "20260101"), "expires"),
         (WAIVER.format("a/b", " ", "2026-01-01"), "waivers[0].reason: is empty"),
@@ -116,6 +117,22 @@ def test_same_waiver_twice_is_an_error() -> None:
     entry = "{id: a/b, reason: r, owner: o, expires: 2026-01-01}"
     with pytest.raises(ConfigError, match="a/b is waived twice"):
         parse(f"waivers: [{entry}, {entry}]".encode(), "x")
+
+
+def test_found_file_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """A directory of that name, a link to nowhere, a link to itself: its waivers would be missed without a word."""
+    path = tmp_path / "clusterproof.yaml"
+    path.mkdir()
+    with pytest.raises(
+        ConfigError, match=r"^clusterproof.yaml: cannot be read \(it is a directory\); mend it, or leave it"
+    ):
+        load(start=tmp_path, home=tmp_path)
+    path.rmdir()
+    for target in ("nowhere", "clusterproof.yaml"):
+        path.symlink_to(target)
+        with pytest.raises(ConfigError, match=r"^clusterproof.yaml: cannot be read .*with --no-config"):
+            load(start=tmp_path, home=tmp_path)
+        path.unlink()
 
 
 def test_unreadable_file_is_an_error(tmp_path: Path) -> None:

@@ -31,6 +31,12 @@ def dump(target: Path, env: dict[str, str], cluster: str) -> None:
         names = json.loads((target / f"{kinds.FARGATE_PROFILE_NAMES.name}.json").read_text())["fargateProfileNames"]
         described = kinds.FARGATE_PROFILES.command.replace("CLUSTER", cluster)
         commands += [(f"fargateprofile-{name}", described.replace("NAME", name)) for name in names]
+        names = json.loads((target / f"{kinds.ADDON_NAMES.name}.json").read_text())["addons"]
+        described = kinds.ADDONS.command.replace("CLUSTER", cluster)
+        commands += [(f"addon-{name}", described.replace("NAME", name)) for name in names]
+        held = json.loads((target / f"{kinds.POD_IDENTITY_ASSOCIATION_IDS.name}.json").read_text())["associations"]
+        described = kinds.POD_IDENTITY_ASSOCIATIONS.command.replace("CLUSTER", cluster)
+        commands += [(item["associationId"], described.replace("ID", item["associationId"])) for item in held]
         listed = json.loads((target / f"{kinds.MANAGED_PREFIX_LISTS.name}.json").read_text())["PrefixLists"]
         entries = kinds.PREFIX_LIST_ENTRIES.command
         commands += [(item["PrefixListId"], entries.replace("ID", item["PrefixListId"])) for item in listed]
@@ -39,7 +45,7 @@ def dump(target: Path, env: dict[str, str], cluster: str) -> None:
 
 def _per_object(kind: Kind[object]) -> bool:
     """Whether the command prints one object, so that it is run once for each."""
-    return kind in {kinds.NODEGROUPS, kinds.FARGATE_PROFILES, kinds.PREFIX_LIST_ENTRIES}
+    return kind is kinds.PREFIX_LIST_ENTRIES or any(kind is one for one, _, _ in kinds.DESCRIBED)
 
 
 def _run(command: str, path: Path, env: dict[str, str]) -> None:

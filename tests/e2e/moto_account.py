@@ -120,6 +120,7 @@ class Account:
             self._instances,
             self._control_plane,
             self._node_groups,
+            self._addons,
         )
         for step in steps:
             step()
@@ -293,6 +294,17 @@ class Account:
         if members:
             self.scaling.attach_instances(AutoScalingGroupName=name, InstanceIds=members)
         self.scaling.update_auto_scaling_group(AutoScalingGroupName=name, MinSize=asg["MinSize"])
+
+    def _addons(self) -> None:
+        """The server must be an extended one: moto has no add-ons of its own."""
+        for name in self.file("addon-names")["addons"]:
+            addon = self.file(f"addon-{name}")["addon"]
+            self.eks.create_addon(
+                clusterName=addon["clusterName"],
+                addonName=name,
+                addonVersion=addon["addonVersion"],
+                configurationValues=addon.get("configurationValues", ""),
+            )
 
     def kubernetes(self, target: Path) -> None:
         """The world's Kubernetes files with the server's ids."""

@@ -26,55 +26,24 @@ from clusterproof.sources.live import LiveOptions
 from clusterproof.sources.permissions import iam, needed_kinds, rbac
 from clusterproof.verdict.algebra import Verdict
 from tests.e2e.dump import dump
-from tests.e2e.moto_account import Account, environment
+from tests.e2e.moto_account import environment
+from tests.e2e.served import Served, served_demo
 from tests.e2e.test_moto_roundtrip import findings_of
-from tests.sources.aws_api.faults import Proxy, faulty, refuse
-from tests.sources.aws_api.motoserver import ACCOUNT, REGION, extended_moto
+from tests.sources.aws_api.faults import Proxy, refuse
+from tests.sources.aws_api.motoserver import ACCOUNT, REGION
 from tests.sources.kubernetes_api.stub import USER, Stub
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
-WORLD = ROOT / "src" / "clusterproof" / "worlds" / "demo"
 PROFILE, CLUSTER = "dynamo", "demo-gpu"
 NEEDED = needed_kinds(clusterproof.load_profile(PROFILE))
-
-
-class Served(msgspec.Struct, frozen=True):
-    """The world while it is served.
-
-    Attributes:
-        stub: its Kubernetes API.
-        proxy: what stands before its AWS API.
-        url: the AWS API itself.
-        ids: id in the shipped world → id on the server.
-        home: a directory with the kubeconfig ``config`` and the world's files in ``files/kubernetes``.
-        env: what a process needs to read it.
-    """
-
-    stub: Stub
-    proxy: Proxy
-    url: str
-    ids: dict[str, str]
-    home: Path
-    env: dict[str, str]
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Made once; tests change only what may be read of it."""
-    home = tmp_path_factory.mktemp("live")
-    with extended_moto() as url, faulty(url) as proxy:
-        account = Account(WORLD, url, REGION)
-        account.make()
-        account.kubernetes(home / "files" / "kubernetes")
-        with Stub(home / "files" / "kubernetes").serve() as stub:
-            env = environment(proxy.url, REGION) | {
-                "KUBECONFIG": stub.kubeconfig(home),
-                "HOME": str(home),
-                "PYTHONPATH": str(ROOT / "src"),
-            }
-            yield Served(stub, proxy, url, account.ids, home, env)
+    with served_demo(tmp_path_factory.mktemp("live")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ from clusterproof.snapshot.overlay import apply
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.verdict.algebra import Verdict
 from tests.e2e.dump import dump
-from tests.e2e.moto_account import Account, environment, moto_server
+from tests.e2e.moto_account import Account, environment
+from tests.sources.aws_api.motoserver import extended_moto
 
 pytestmark = pytest.mark.slow
 
@@ -63,7 +64,7 @@ def around(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Round]:
     """Makes the account, dumps it, checks it, runs what the report prints, and dumps it again."""
     home = tmp_path_factory.mktemp("moto")
     before, after = home / "before", home / "after"
-    with moto_server() as endpoint:
+    with extended_moto() as endpoint:
         account = Account(WORLDS / "demo", endpoint, REGION)
         account.make()
         env = environment(endpoint, REGION)
@@ -110,7 +111,7 @@ def findings_of(report: Report, ids: dict[str, str]) -> list[dict[str, Any]]:
 def dumped(name: str, home: Path) -> dict[str, str]:
     """Makes a world's account and dumps it below ``home``; gives the ids."""
     shipped = clusterproof.load_world(name)
-    with moto_server() as endpoint:
+    with extended_moto() as endpoint:
         account = Account(WORLDS / name, endpoint, shipped.meta.region)
         account.make()
         account.kubernetes(home / "kubernetes")

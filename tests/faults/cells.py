@@ -22,10 +22,20 @@ from clusterproof.verdict.algebra import Verdict
 from tests.faults.served import Lane, World
 from tests.sources.aws_api.faults import Fault as AwsFault
 from tests.sources.aws_api.faults import cut, hang, page_of_a_proxy, refuse
+from tests.sources.aws_api.pages import Pages, listing
 
-FAULTS = ("denied", "denied in part", "expired", "throttled", "timed out", "cut", "page 2 cut", "500", "HTML")
-"""The columns: refused by RBAC or IAM; refused in the whole cluster and in one namespace; credentials that expire at this call; throttled whenever it is asked; silent
-until the deadline; the first answer ends in its middle; the second page does; an error of the server; a proxy's page."""
+SECOND = ("page 2 denied", "page 2 expired", "page 2 throttled", "page 2 timed out", "page 2 cut")
+"""The first page comes, and the second goes wrong."""
+CIRCLES = "in circles"
+"""The second page leads to the first again."""
+FAULTS = (
+    *("denied", "denied in part", "expired", "throttled", "timed out", "cut", "500", "HTML"),
+    *SECOND,
+    CIRCLES,
+)
+"""The columns: refused by RBAC or IAM; refused in the whole cluster and in one namespace; credentials that expire at
+this call; throttled whenever it is asked; silent until the deadline; the first answer ends in its middle; an error of
+the server; a proxy's page; and what can go wrong from the second page on."""
 
 PART = "dynamo"
 """The namespace of etcd and NATS."""
@@ -40,9 +50,14 @@ EXPECTED: Mapping[str, tuple[Cause, ...]] = {
     "throttled": (Cause.THROTTLED,),
     "timed out": (Cause.TIMED_OUT,),
     "cut": (Cause.INCOMPLETE, Cause.NOT_ANSWERABLE),
-    "page 2 cut": (Cause.INCOMPLETE,),
     "500": (Cause.ERROR, Cause.NOT_ANSWERABLE),
     "HTML": (Cause.NOT_ANSWERABLE,),
+    "page 2 denied": (Cause.DENIED,),
+    "page 2 expired": (Cause.DENIED, Cause.ERROR, Cause.INCOMPLETE),
+    "page 2 throttled": (Cause.THROTTLED,),
+    "page 2 timed out": (Cause.TIMED_OUT,),
+    "page 2 cut": (Cause.INCOMPLETE,),
+    CIRCLES: (Cause.INCOMPLETE,),
 }
 """The causes that a fault may have in the snapshot."""
 
@@ -53,30 +68,30 @@ _KUBERNETES: Mapping[str, tuple[str, dict[str, Any]]] = {
     "throttled": ("429", {}),
     "timed out": ("hang", {"delay": HANGS}),
     "cut": ("cut", {}),
-    "page 2 cut": ("cut", {"after": 1}),
     "500": ("500", {}),
     "HTML": ("html", {}),
+    CIRCLES: ("circle", {}),
 }
-_AWS: Mapping[str, Callable[[], AwsFault]] = {
-    "denied": lambda: refuse("UnauthorizedOperation", 403),
-    "expired": lambda: refuse("ExpiredToken", 403),
-    "throttled": lambda: refuse("RequestLimitExceeded", 503),
-    "timed out": lambda: hang(HANGS),
-    "cut": cut,
-    "page 2 cut": lambda: cut(page=2),
-    "500": lambda: refuse("InternalError", 500),
-    "HTML": lambda: page_of_a_proxy(200),
+_AWS: Mapping[str, Callable[[int], AwsFault]] = {
+    "denied": lambda page: refuse("UnauthorizedOperation", 403, page=page),
+    "expired": lambda page: refuse("ExpiredToken", 403, page=page),
+    "throttled": lambda page: refuse("RequestLimitExceeded", 503, page=page),
+    "timed out": lambda page: hang(HANGS, page=page),
+    "cut": lambda page: cut(page=page),
+    "500": lambda page: refuse("InternalError", 500, page=page),
+    "HTML": lambda page: page_of_a_proxy(200, page=page),
 }
+"""What answers from a page on."""
 _TOGETHER: tuple[frozenset[Kind[Any]], ...] = (
     frozenset({kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, kinds.AUTO_SCALING_GROUPS, kinds.LAUNCH_TEMPLATE_VERSIONS}),
     frozenset({kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES}),
+    frozenset({kinds.ADDONS, kinds.ADDON_NAMES}),
+    frozenset({kinds.POD_IDENTITY_ASSOCIATIONS, kinds.POD_IDENTITY_ASSOCIATION_IDS}),
     frozenset({kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS}),
 )
 """Kinds of which one says which others there are: read together."""
-_ONE_EACH = (kinds.NODEGROUPS, kinds.FARGATE_PROFILES, kinds.LAUNCH_TEMPLATE_VERSIONS, kinds.PREFIX_LIST_ENTRIES)
-"""Kinds whose calls give one object, or a few of many."""
-PAGE = {"kubernetes": 1, "aws": 5}
-"""Objects per page in the cells whose second page is cut (5 is the least that EC2 allows)."""
+PAGE = 1
+"""Objects per page where the second page goes wrong."""
 LIST_CLUSTERS = "eks:ListClusters"
 """Asked for only where no cluster is named; in its cells none is."""
 
@@ -88,7 +103,7 @@ class Cell(msgspec.Struct, frozen=True):
         call: a path of the Kubernetes API, or an action of AWS.
         fault: one of :data:`FAULTS`.
         kind: the kind that the call lists; None for those that list none.
-        struck: whether the fault struck at all (a kind of one page has no second).
+        struck: whether the fault struck at all.
         missing: why kinds are incomplete, by name.
         verdicts: by requirement.
         unknowns: what each requirement says that it does not know.
@@ -137,8 +152,10 @@ def applies(world: World, call: str, fault: str) -> bool:
     kind = kind_of(call)
     if fault == "denied in part":
         return kind is not None and kind.origin == "kubernetes" and kind.namespaced
-    if fault == "page 2 cut":
-        return kind is not None and len(world.snapshot.tables[kind.name]) > PAGE[kind.origin] and kind not in _ONE_EACH
+    if fault in SECOND or fault == CIRCLES:
+        if not call.startswith("/"):
+            return listing(call) is not None
+        return kind is not None and len(world.snapshot.tables[kind.name]) > PAGE + (fault == CIRCLES)
     return True
 
 
@@ -165,7 +182,9 @@ def judged(snapshot: Snapshot, call: str, fault: str, *, struck: bool) -> Cell:
 
 
 def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, bool]:
-    name, options = _KUBERNETES[fault]
+    name, options = _KUBERNETES[fault.removeprefix("page 2 ")]
+    if fault in SECOND:
+        options = options | {"after": 1}
     kind = kind_of(call)
     path = call.replace(".", r"\.")
     if kind is not None and kind.namespaced:
@@ -177,7 +196,7 @@ def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapsh
     if kind is not None:
         # Namespaces are read with it, so that something is answered; for them, nodes are.
         beside = kinds.NODES if kind is kinds.NAMESPACES else kinds.NAMESPACES
-        answers = lane.cluster([kind, beside], page=PAGE["kubernetes"], **patience).answers
+        answers = lane.cluster([kind, beside], page=PAGE, **patience).answers
         read = tuple(answer for answer in answers if answer.kind is kind)
     else:
         read = lane.cluster(**patience | {"attempts": 1, "call_timeout": 0.5}).answers
@@ -185,17 +204,20 @@ def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapsh
 
 
 def _aws(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, bool]:
-    lane.proxy.faults[call] = _AWS[fault]()
+    page = 2 if fault in SECOND or fault == CIRCLES else 1
+    # Only the call that is struck has small pages: all instance types, one by one, would take long.
+    lane.proxy.pages = Pages(PAGE, call) if page == 2 else Pages()
+    if fault == CIRCLES:
+        lane.proxy.pages.circles[call] = 2
+    else:
+        lane.proxy.faults[call] = _AWS[fault.removeprefix("page 2 ")](page)
     kind = kind_of(call)
-    options: dict[str, Any] = {"deadline": 1.0} if fault == "timed out" else {"deadline": 30.0}
-    if fault == "page 2 cut":
-        options["page_size"] = PAGE["aws"]
+    options: dict[str, Any] = {"deadline": 1.0} if fault.endswith("timed out") else {"deadline": 30.0}
     if call == LIST_CLUSTERS:
         options["cluster"] = ""
     only = None
     if kind is not None and fault != "denied":  # denied: all is read, so that what follows from it is seen too
         only = list(next((group for group in _TOGETHER if kind in group), {kind}))
     given: AccountRead = lane.account(only, **options)
-    page = 2 if fault == "page 2 cut" else 1
     struck = any(item.action == call and item.page >= page for item in lane.proxy.seen)
     return world.joined(*given.answers), struck

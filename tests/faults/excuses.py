@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.checks.test_unknown_matrix import INDEPENDENT, OTHER_POLICIES, UNCLAIMED
-from tests.faults.cells import Cell, profile
+from tests.faults.cells import CIRCLES, SECOND, Cell, profile
 
 _NEEDED_HERE = {
     "nodepools": "their definition is served, so there may be NodePools that make other nodes",
@@ -13,6 +13,10 @@ _NEEDED_HERE = {
 REACH: dict[str, str] = {name: why for name, why in INDEPENDENT.items() if name not in _NEEDED_HERE} | {
     **dict.fromkeys(sorted(OTHER_POLICIES), INDEPENDENT["networkpolicies"]),
     "eniconfigs": "custom networking is off",
+    **dict.fromkeys(
+        ("addons", "addon-names", "pod-identity-associations", "pod-identity-association-ids"),
+        "no rule of this profile reads them",
+    ),
 }
 """For all reach requirements."""
 
@@ -24,8 +28,6 @@ SCHEDULING: dict[str, str] = REACH | {
     "auto-scaling-groups": _ONE_PLACE,
     "launch-template-versions": _ONE_PLACE,
     "nodepools": _ONE_PLACE,
-    "fargate-profile-names": "the workers run on nodes today; the validator may run on Fargate as well as on nodes",
-    "fargate-profiles": "the workers run on nodes today; the validator may run on Fargate as well as on nodes",
     "persistentvolumeclaims": "neither has volumes",
     "persistentvolumes": "neither has volumes",
     "services": "neither is found by a Service",
@@ -37,7 +39,9 @@ SCHEDULING: dict[str, str] = REACH | {
 }
 """For the requirements on where pods can be scheduled."""
 _ASSUMED = "the Job is not installed: its template is the profile's own, and found in no list"
-VALIDATOR: dict[str, str] = dict.fromkeys(("pods", "deployments", "statefulsets", "daemonsets"), _ASSUMED)
+VALIDATOR: dict[str, str] = dict.fromkeys(
+    ("pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs", "cronjobs"), _ASSUMED
+)
 
 _ON_PAGE_1 = {("persistentvolumeclaims", "etcd-from-gpu-nodes"), ("persistentvolumes", "nats-from-gpu-nodes")}
 
@@ -59,8 +63,10 @@ def excuse(cell: Cell, kind: str, requirement: str) -> str:
     if kind in ("persistentvolumeclaims", "persistentvolumes"):
         if requirement in UNCLAIMED:
             return "its pods have no volumes"
-        if cell.fault == "page 2 cut" and (kind, requirement) in _ON_PAGE_1:
+        if cell.fault in (*SECOND, CIRCLES) and (kind, requirement) in _ON_PAGE_1:
             return "what its pods claim is on the page that was read"
+    if kind == "launch-template-versions" and cell.fault in (*SECOND, CIRCLES):
+        return "the version that each group names is on the page that was read"
     if kind == "services" and cell.fault == "denied in part" and requirement.startswith("dns-"):
         return "the Service that is dialled was read"
     return ""

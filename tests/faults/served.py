@@ -142,13 +142,7 @@ def served(lanes: int = 1) -> Iterator[World]:
         url = stack.enter_context(extended_moto())
         account = Account(WORLD, url, REGION)
         account.make()
-        account.eks.create_fargate_profile(
-            clusterName=CLUSTER,
-            fargateProfileName="batch",
-            podExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/fargate",
-            subnets=[account.file("subnets")["Subnets"][0]["SubnetId"]],
-            selectors=[{"namespace": "batch"}],
-        )
+        _more(account)
         account.kubernetes(folder / "kubernetes")
         kept: Any = {}
         found = []
@@ -163,6 +157,32 @@ def served(lanes: int = 1) -> Iterator[World]:
         for lane in found:
             lane.proxy.kept = kept
         yield World(found)
+
+
+def _more(account: Account) -> None:
+    """More than one of what the demo has none of, so that it comes in more than one page."""
+    for name in ("vpc-cni", "coredns"):
+        account.eks.create_addon(clusterName=CLUSTER, addonName=name)
+        account.eks.create_pod_identity_association(
+            clusterName=CLUSTER, namespace="batch", serviceAccount=name, roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
+        )
+    for name in ("batch", "nightly"):
+        account.eks.create_fargate_profile(
+            clusterName=CLUSTER,
+            fargateProfileName=name,
+            podExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/fargate",
+            subnets=[account.file("subnets")["Subnets"][0]["SubnetId"]],
+            selectors=[{"namespace": name}],
+        )
+    for number in (1, 2):
+        ends = [account.ec2.create_vpc(CidrBlock=f"172.{16 + number}.{end}.0/24")["Vpc"]["VpcId"] for end in (0, 1)]
+        account.ec2.create_vpc_peering_connection(VpcId=ends[0], PeerVpcId=ends[1])
+        account.ec2.create_managed_prefix_list(
+            PrefixListName=f"offices-{number}",
+            MaxEntries=5,
+            AddressFamily="IPv4",
+            Entries=[{"Cidr": f"198.51.{number}.0/24"}, {"Cidr": f"203.0.{number}.0/24"}],
+        )
 
 
 @contextlib.contextmanager

@@ -7,10 +7,11 @@ import re
 import pytest
 
 from clusterproof.verdict.algebra import Verdict
-from tests.faults.cells import EXPECTED, FAULTS, Cell, calls, cells, judged, kind_of
+from tests.faults.cells import CIRCLES, EXPECTED, FAULTS, SECOND, Cell, calls, cells, judged, kind_of
 from tests.faults.conftest import LANES
 from tests.faults.excuses import RECOVERED, excuse, false_passes
 from tests.faults.served import World
+from tests.sources.aws_api.pages import listing
 
 pytestmark = pytest.mark.slow
 
@@ -54,13 +55,21 @@ def test_the_cause_is_said(world: World, fault: str) -> None:
             assert "\n" not in text, (cell.call, text)
             assert not re.search(r"Traceback|<[a-z]+ |Exception\b", text), (cell.call, text)
             assert re.search(rf"{re.escape(name)}|{re.escape(cell.call)}|could not be read: |is not known", text), text
-        if cell.kind is None or cell.call in RECOVERED or (fault == "page 2 cut" and not cell.struck):
-            continue  # moto gives some lists in one page, however small a page is asked for
+        if cell.kind is None or cell.call in RECOVERED:
+            continue
         assert cell.kind.name in cell.missing, cell.call
         why = cell.missing[cell.kind.name]
         assert why.cause in EXPECTED[fault], (cell.call, why)
-        if fault.startswith("denied"):
+        if "denied" in fault:
             assert cell.kind.permission in why.remedy, (cell.call, why)
+
+
+@pytest.mark.parametrize("fault", [*SECOND, CIRCLES])
+def test_every_call_with_pages_has_a_second_one(world: World, fault: str) -> None:
+    """Each call of AWS that has pages is struck on its second, and nothing after it is read; so are lists of the cluster."""
+    struck = {cell.call for cell in column(world, fault) if cell.struck}
+    assert {call for call in calls(world) if listing(call) is not None} == {c for c in struck if not c.startswith("/")}
+    assert {"/api/v1/pods", "/api/v1/nodes", "/apis/apps/v1/deployments"} <= struck
 
 
 @pytest.mark.parametrize("fault", FAULTS)

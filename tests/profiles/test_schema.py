@@ -10,6 +10,7 @@ import pytest
 
 from clusterproof.profiles import schema
 from clusterproof.profiles.load import builtin_names
+from clusterproof.profiles.structdocs import attributes
 from clusterproof.profiles.yamlfile import read_values
 from tests.profiles.example import VALUES, spoilt
 
@@ -32,7 +33,7 @@ def test_every_key_is_described() -> None:
     """Each key of each struct has a text of its own, and each text belongs to a key."""
     for kind in schema.structs():
         names = [item.encode_name for item in msgspec.structs.fields(kind)]
-        assert sorted(schema.descriptions(kind)) == sorted(names), kind.__name__
+        assert sorted(attributes(kind)) == sorted(names), kind.__name__
 
 
 @pytest.mark.parametrize("name", builtin_names())

@@ -8,22 +8,19 @@ import msgspec
 from clusterproof.checks.finding import (
     SCHEMA,
     Change,
-    ClusterLine,
     Finding,
     Fix,
-    GroupLine,
     Matrix,
     MatrixCell,
     Odds,
     Opening,
-    ParameterLine,
-    ProfileLine,
     Report,
     RowOdds,
     Side,
     count,
     exit_status,
 )
+from clusterproof.checks.head import ClusterLine, GroupLine, ParameterLine, ProfileLine
 from clusterproof.profiles.model import Document, Level, Source
 from clusterproof.reach.trace import Hop, Layer, Outcome
 from clusterproof.snapshot.fields import Cause, Ref, Unknown

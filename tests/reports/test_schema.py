@@ -20,42 +20,55 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = schema.schema()
 
 
-def test_published_schema_is_current() -> None:
-    """The schema in the package is what the structs give (see clusterproof.reports.schema for the command)."""
-    published = files("clusterproof.reports").joinpath("report.schema.json").read_text("utf-8")
-    assert published == encode(SCHEMA)
+SCHEMAS = {schema.REPORT: SCHEMA, schema.COMPARISON: schema.comparison()}
+PAGES = {schema.REPORT: "docs/report.md", schema.COMPARISON: "docs/diff.md"}
+NAMES = sorted(SCHEMAS)
 
 
-def test_reference_is_current() -> None:
-    """docs/report.md is what the structs give (see clusterproof.reports.schema for the command)."""
+@pytest.mark.parametrize("name", NAMES)
+def test_published_schema_is_current(name: str) -> None:
+    """The schema in the package is what the structs give: no drift (`make generate` writes it anew)."""
+    assert files("clusterproof.reports").joinpath(name).read_text("utf-8") == encode(SCHEMAS[name])
+
+
+def test_references_are_current() -> None:
+    """docs/report.md and the tables of docs/diff.md are what the structs give."""
     assert (ROOT / "docs" / "report.md").read_text("utf-8") == schema.reference()
+    page = (ROOT / "docs" / "diff.md").read_text("utf-8")
+    assert page == schema.with_comparison(page)
 
 
-def test_schema_is_a_schema() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_schema_is_a_schema(name: str) -> None:
     """It is valid under its own dialect."""
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator.check_schema(SCHEMAS[name])
 
 
-def test_every_field_is_described() -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_is_described(name: str) -> None:
     """Each property of each object says what it is; each object and closed set too."""
+    definitions = SCHEMAS[name]["$defs"]
     missing = [
-        f"{name}.{key}"
-        for name, part in SCHEMA["$defs"].items()
+        f"{record}.{key}"
+        for record, part in definitions.items()
         for key, value in part.get("properties", {}).items()
         if not value.get("description")
     ]
-    missing += [name for name, part in SCHEMA["$defs"].items() if not part.get("description")]
+    missing += [record for record, part in definitions.items() if not part.get("description")]
     assert not missing
 
 
-def test_every_field_stands_in_the_reference() -> None:
-    """docs/report.md has a row for each field of each struct."""
-    text = schema.reference()
-    for name, part in SCHEMA["$defs"].items():
-        section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
-        assert section, name
+@pytest.mark.parametrize("name", NAMES)
+def test_every_field_stands_in_its_page(name: str) -> None:
+    """The page has a section for each struct and closed set, with a row for each field."""
+    text = (ROOT / PAGES[name]).read_text("utf-8").replace("\n### ", "\n## ")
+    for record, part in SCHEMAS[name]["$defs"].items():
+        section = text.partition(f"\n## {record}\n")[2].partition("\n## ")[0]
+        assert section, record
         for key in part.get("properties", {}):
             assert f"| `{key}` |" in section
+        for value in part.get("enum", ()):
+            assert f"`{value}`" in section
 
 
 @pytest.mark.parametrize("kind", schema.closed_sets())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,21 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path: Path) -> None:
         writer.write(Snapshot(Meta(), {"nodes": Table(kinds.NODES, lines)}), path)
     assert [each.name for each in tmp_path.iterdir()] == ["x.snapshot"]
     assert path.read_bytes() == b"older"
+
+
+def test_only_files_are_replaced(tmp_path: Path) -> None:
+    """A pipe or a directory is refused and stays what it is; a link stays and leads to the snapshot."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(InputError, match=r"cannot be written here \(it is no file\)"):
+            writer.write(Snapshot(Meta(), {}), place)
+    assert pipe.is_fifo()
+    link = tmp_path / "link"
+    link.symlink_to("real.snapshot")
+    writer.write(Snapshot(Meta(), {}), link)
+    assert link.is_symlink()
+    assert (tmp_path / "real.snapshot").read_bytes()[:2] == b"PK"
 
 
 def test_a_place_that_cannot_be_written_or_read(tmp_path: Path) -> None:

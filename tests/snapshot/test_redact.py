@@ -168,3 +168,40 @@ def test_an_unreadable_release_is_unknown(data: dict[str, str]) -> None:
 def test_other_secrets_are_not_releases() -> None:
     """Any other Secret gives nothing at all."""
     assert redact.helm_release({"kind": "Secret", "type": "Opaque", "data": {"a": "b"}}) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"env":{"ENABLE_POD_ENI":"true"}}', '{"env":{"ENABLE_POD_ENI":"true"}}'),
+        ('{"env":{"A":"b","DB_PASSWORD":"hunter22"}}', '{"env":{"A":"b","DB_PASSWORD":"REDACTED"}}'),
+        (
+            '{"env":[{"name":"API_KEY","value":"zzzz"},{"name":"A","value":"b"}]}',
+            '{"env":[{"name":"API_KEY","value":"REDACTED"},{"name":"A","value":"b"}]}',
+        ),
+        ('{"tokens":["hf_abcdefghijklmnopqrstuvwx"]}', '{"tokens":["REDACTED"]}'),
+        ("env:\n  ENABLE_POD_ENI: 'true'\n", "env:\n  ENABLE_POD_ENI: 'true'\n"),
+        ("env:\n  DB_PASSWORD: hunter22\n", "REDACTED"),
+        ("env:\n- name: DB_PASSWORD\n  value: x1y2\n", "REDACTED"),
+        ('a: {b: c, password: "x1y2"}', "REDACTED"),
+        ("password: |\n  x1y2\n", "REDACTED"),
+        ("key: AKIAIOSFODNN7EXAMPLE", "REDACTED"),
+        ("", ""),
+    ],
+)
+def test_settings_of_add_ons(text: str, kept: str) -> None:
+    """Of JSON only the credentials go, of YAML all where one is in it; what went is said to be unknown."""
+    raw = {"addonName": "x", "configurationValues": text}
+    found = redact.aws_object(raw)
+    assert raw["configurationValues"] == kept
+    assert [(path, why.cause) for path, why in found] == (
+        [] if kept == text else [("configurationValues", Cause.REDACTED)]
+    )
+
+
+def test_settings_of_add_ons_that_are_very_deep_or_long() -> None:
+    """Settings that no parser takes, or that are very long, are judged all the same, and soon."""
+    for text in ('{"a":' * 5000 + '"AKIAIOSFODNN7EXAMPLE"' + "}" * 5000, "a: b " * 100_000 + "password: x1y2"):
+        raw = {"addonName": "x", "configurationValues": text}
+        redact.aws_object(raw)
+        assert raw["configurationValues"] == "REDACTED"

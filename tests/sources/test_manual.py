@@ -37,6 +37,12 @@ case "$*" in
   *list-fargate-profiles*text*) echo "serverless" ;;
   *list-fargate-profiles*) echo '{"fargateProfileNames": ["serverless"]}' ;;
   *describe-fargate-profile*) echo "{\\"fargateProfile\\": {\\"fargateProfileName\\": \\"$6\\", \\"clusterName\\": \\"$4\\"}}" ;;
+  *list-addons*text*) echo "vpc-cni coredns" ;;
+  *list-addons*) echo '{"addons": ["coredns", "vpc-cni"]}' ;;
+  *describe-addon*) echo "{\\"addon\\": {\\"addonName\\": \\"$6\\", \\"clusterName\\": \\"$4\\"}}" ;;
+  *list-pod-identity-associations*text*) echo a-1 ;;
+  *list-pod-identity-associations*) echo '{"associations": [{"associationId": "a-1", "clusterName": "demo"}]}' ;;
+  *describe-pod-identity-association*) echo "{\\"association\\": {\\"associationId\\": \\"$6\\", \\"roleArn\\": \\"r\\"}}" ;;
   *describe-cluster*) echo '{"cluster": {"name": "demo"}}' ;;
   *describe-managed-prefix-lists*text*) echo pl-1a2b3c4d ;;
   *describe-managed-prefix-lists*) echo '{"PrefixLists": [{"PrefixListId": "pl-1a2b3c4d"}]}' ;;
@@ -70,3 +76,5 @@ def test_the_script_makes_a_dump_that_is_complete(tmp_path: Path, monkeypatch: p
     assert "ec2:DescribeSecurityGroups" in unknown["security-groups"]
     assert len(snapshot.objects(kinds.NODEGROUPS)) == 2
     assert [item.fargate_profile_name for item in snapshot.objects(kinds.FARGATE_PROFILES)] == ["serverless"]
+    assert sorted(item.addon_name for item in snapshot.objects(kinds.ADDONS)) == ["coredns", "vpc-cni"]
+    assert [item.role_arn for item in snapshot.objects(kinds.POD_IDENTITY_ASSOCIATIONS)] == ["r"]

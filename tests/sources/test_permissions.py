@@ -42,12 +42,35 @@ class _Profile(msgspec.Struct):
 
 
 def test_a_profile_adds_the_kinds_that_it_names() -> None:
-    """Everything that the engine reads, and what the profile's own expressions read besides."""
-    plain = permissions.needed_kinds()
+    """Everything that the engine rests on, and what the profile's own expressions read besides."""
+    plain = set(permissions.needed_kinds())
     assert kinds.CONFIG_MAPS not in plain
     assert {kind.name for kind in AWS} <= {kind.name for kind in plain}
+    rested = plain - set(permissions.ON_REQUEST)
     profile = _Profile((_Requirement(_Check(_Cel(("configmaps",)))), _Requirement(_Check())))
-    assert set(permissions.needed_kinds(profile)) == {*plain, kinds.CONFIG_MAPS}
+    assert set(permissions.needed_kinds(profile)) == {*rested, kinds.CONFIG_MAPS}
+
+
+@pytest.mark.parametrize(
+    ("named", "more"),
+    [
+        ("addons", {kinds.ADDONS, kinds.ADDON_NAMES}),
+        ("addon-names", {kinds.ADDON_NAMES}),
+        (
+            "pod-identity-associations",
+            {kinds.POD_IDENTITY_ASSOCIATIONS, kinds.POD_IDENTITY_ASSOCIATION_IDS},
+        ),
+    ],
+)
+def test_what_no_rule_rests_on_is_read_for_expressions_only(named: str, more: set[Any]) -> None:
+    """Add-ons and pod identity need no right for the shipped profile; an expression brings the kind and its list."""
+    import clusterproof
+
+    shipped = set(permissions.needed_kinds(clusterproof.load_profile("dynamo")))
+    assert not shipped & set(permissions.ON_REQUEST)
+    assert "Addon" not in permissions.iam(shipped)
+    profile = _Profile((_Requirement(_Check(_Cel((named,)))),))
+    assert set(permissions.needed_kinds(profile)) == shipped | more
 
 
 def test_rbac_is_what_kubernetes_takes() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from clusterproof.checks.finding import GroupLine, ParameterLine
+from clusterproof.checks.head import GroupLine, ParameterLine
+from clusterproof.checks.lookup import find_workload
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.placement.places import Places, places
 from clusterproof.profiles.functions import is_version
@@ -21,7 +22,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Metadata, PodSpec
 from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.world.model import SHORT_KIND, Workload
+from clusterproof.world.model import Workload
 from clusterproof.world.readable import INSTANCE_TYPE
 from clusterproof.world.world import World
 
@@ -29,8 +30,11 @@ _LASTING: dict[str, kinds.Kind[Any]] = {
     "Deployment": kinds.DEPLOYMENTS,
     "StatefulSet": kinds.STATEFUL_SETS,
     "DaemonSet": kinds.DAEMON_SETS,
+    "ReplicaSet": kinds.REPLICA_SETS,
+    "Job": kinds.JOBS,
+    "CronJob": kinds.CRON_JOBS,
 }
-"""Controllers that may have no pod today and some tomorrow."""
+"""Controllers that may have no pod today and some tomorrow: a Job may be suspended, a CronJob's next run be to come."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -147,7 +151,7 @@ class Context:
         return Named((), "not found", missing)
 
     def _unread(self, ways: Iterable[FindWorkload]) -> Unknown | None:
-        """What was not read and may hold a workload that these ways find; Jobs and CronJobs show by their pods."""
+        """What was not read and may hold a workload that these ways find."""
         wanted: list[kinds.Kind[Any]] = []
         for way in ways:
             wanted.append(kinds.PODS)
@@ -296,33 +300,6 @@ class Context:
                 )
             )
         return tuple(result)
-
-
-def find_workload(world: World, text: str) -> Workload:
-    """A workload by ``kind/namespace/name``; kubectl's short kinds and plurals are understood.
-
-    Raises:
-        NotFoundError: with the nearest names.
-    """
-    import difflib
-
-    kind, _, rest = text.partition("/")
-    short = _kind_alias(kind)
-    wanted = f"{short}/{rest}"
-    found = world.by_id.get(wanted)
-    if found is not None:
-        return found
-    near = difflib.get_close_matches(wanted, world.by_id, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "write kind/namespace/name, e.g. deploy/dynamo/worker"
-    raise NotFoundError(f"there is no workload {text} in the snapshot; {hint}")
-
-
-def _kind_alias(kind: str) -> str:
-    lowered = kind.lower()
-    for full, short in SHORT_KIND.items():
-        if lowered in (short, full.lower(), f"{full.lower()}s", {"Pod": "po", "CronJob": "cj"}.get(full, "")):
-            return short
-    return lowered
 
 
 def _refuse_unknown(what: str, given: Iterable[str], known: Mapping[str, object]) -> None:

@@ -13,15 +13,8 @@ from clusterproof.checks import objects, reach, schedulable
 from clusterproof.checks.cel import applies
 from clusterproof.checks.cells import Asker
 from clusterproof.checks.context import Context, Settings
-from clusterproof.checks.finding import (
-    SCHEMA,
-    ClusterLine,
-    Finding,
-    ProfileLine,
-    Report,
-    count,
-    exit_status,
-)
+from clusterproof.checks.finding import SCHEMA, Finding, Report, count, exit_status
+from clusterproof.checks.head import ClusterLine, ProfileLine
 from clusterproof.errors import InputError, UsageError
 from clusterproof.profiles.expression import names_of
 from clusterproof.profiles.model import Level, Profile, Requirement

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import msgspec
 
 from clusterproof.checks.cells import Asker, Cell, Question, occurrences
-from clusterproof.checks.context import Context, find_workload
+from clusterproof.checks.context import Context
 from clusterproof.checks.finding import MatrixCell
+from clusterproof.checks.lookup import find_workload, known_if_read
 from clusterproof.checks.matrix import matrix_of
 from clusterproof.checks.parties import Party, Sides, unread_places
 from clusterproof.checks.words import listed
-from clusterproof.errors import NotFoundError, UsageError
+from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.profiles.port import parse_port
 from clusterproof.reach.trace import Layer, Outcome
@@ -108,7 +109,7 @@ def _workload(context: Context, text: str, profile: Profile | None = None) -> Wo
     try:
         return find_workload(context.world, text)
     except NotFoundError as error:
-        if profile is not None or "did you mean" in str(error):
+        if profile is not None or "did you mean" in str(error) or isinstance(error, UnknownNameError):
             raise
         raise NotFoundError(f"{error}; a workload that a profile brings needs --profile NAME") from None
 
@@ -156,6 +157,7 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
         if service is None:
             near = difflib.get_close_matches(rest, context.world.services.all(), n=3, cutoff=0.4)
             hint = f"did you mean svc/{' or svc/'.join(near)}?" if near else "write svc/namespace/name:port"
+            known_if_read(context.world, kinds.SERVICES, f"Service {rest or target}", rest.partition("/")[0])
             raise NotFoundError(f"there is no Service {rest or target} in the snapshot; {hint}")
         return _service(context, service, port, rest)
     workload = _workload(context, target)

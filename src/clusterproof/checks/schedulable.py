@@ -1,4 +1,11 @@
-"""The check "can be scheduled": whether a workload has a feasible place, and where."""
+"""The check "can be scheduled": whether a workload's next pod has a feasible place, and where.
+
+On EKS the scheduler is not the first who decides: a pod that a Fargate profile takes when it is made never reaches the
+nodes. So a node that would take the pod is no proof while a profile that was not read may take it first: the verdict is
+unknown, also where pods run on nodes today, because they show only that no profile took them then (today's state is
+evidence, never premise). DaemonSets and templates that ask for EC2 are never taken. Where a profile that was read
+takes the pod, Fargate alone decides; what it certainly cannot run fails, whatever else was not read.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +13,7 @@ from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding
 from clusterproof.checks.parties import resolve, unread_places
 from clusterproof.checks.words import listed, unique
+from clusterproof.placement.fargate import refused_by_fargate
 from clusterproof.placement.places import Place
 from clusterproof.profiles.model import Requirement, Schedulable, Subject
 from clusterproof.reach.trace import Outcome
@@ -14,7 +22,7 @@ from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
 
 
 def decide(context: Context, requirement: Requirement, check: Schedulable) -> Finding:
-    """Pass when every workload has a place that certainly takes it; fail when none may; else unknown."""
+    """Pass when every workload has a place that certainly takes its next pod; fail when none may; else unknown."""
     side = resolve(context, Subject(workload=check.workload, on=check.on))
     tallies: list[Tally] = []
     texts: list[str] = []
@@ -24,13 +32,19 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
         certain = [place for place in party.places if place.doubt is None and not place.stays]
         doubts = [place.doubt for place in party.places if place.doubt is not None]
         unread = unread_places(context, side)
-        if certain:
+        unseen = context.world.fargate.unseen(party.workload) if party.workload is not None else ()
+        nowhere = refused_by_fargate(context.world, party.workload) if party.workload is not None else None
+        if nowhere is not None:
+            tallies.append(fold([]))
+            texts.append(f"{party.text} cannot be scheduled: {nowhere.reason}")
+            evidence += [nowhere.ref] if nowhere.ref is not None else []
+        elif certain and not unseen:
             tallies.append(fold([[Outcome.WORKS]]))
             groups = unique(place.node_class.group for place in certain)
             texts.append(f"{party.text} may run on {listed(groups)}")
             evidence += [_shown(place) for place in certain[:3]]
-        elif doubts or unread:
-            unknowns += [*doubts, *unread]
+        elif certain or doubts or unread:
+            unknowns += [*unseen, *doubts, *unread]
             tallies.append(fold([[Outcome.UNKNOWN]]))
             texts.append(f"whether {party.text} can be scheduled is not known")
         else:
@@ -38,7 +52,7 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
             texts.append(f"{party.text} cannot be scheduled {party.message}")
         if party.workload is not None:
             found = context.places(party.workload)
-            if not certain:
+            if not certain and nowhere is None:
                 evidence += [item.feasibility.ref for item in found.refused if item.feasibility.ref is not None]
             if party.workload.ref is not None:
                 evidence.insert(0, party.workload.ref)

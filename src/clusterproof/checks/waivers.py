@@ -106,9 +106,12 @@ def day(text: str, what: str) -> dt.date:
         UsageError: it is none.
     """
     try:
-        return dt.date.fromisoformat(text)
+        found = dt.date.fromisoformat(text)
     except ValueError:
-        raise UsageError(f"{what}: {text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-09-01") from None
+        found = None
+    if found is None or found.isoformat() != text:  # other ways of ISO 8601 to write a day sort otherwise
+        raise UsageError(f"{what}: {text!r} is no date; write it as YYYY-MM-DD, e.g. 2026-09-01")
+    return found
 
 
 def _open(finding: Finding | None) -> bool:

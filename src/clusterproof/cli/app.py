@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
 
 import click
@@ -19,7 +22,7 @@ SUMMARIES = {
     "why": "Say why one workload reaches another, or does not, hop by hop.",
     "connections": "List who reaches whom, between all workloads and Services.",
     "fix": "Print the proven change that makes failing requirements pass.",
-    "diff": "Say what changed between two snapshots or reports, and which verdicts that changed.",
+    "diff": "Say what changed since a snapshot or report, or between two, and its verdicts.",
     "diagnose": "Find known symptoms in logs, and say what their requirements come to now.",
     "explain": "Print a requirement's manual: what, why, how, and the remedy.",
     "profiles": "List, show and validate profiles.",
@@ -40,7 +43,7 @@ EXIT_STATUSES = (
 )
 """What the exit status means, for every command."""
 
-CRASHED, INTERRUPTED, BROKEN_PIPE = 70, 130, 141
+CRASHED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 70, 130, 141, 143
 _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO)
 """What writing to standard output may come to; files that are named have sentences of their own."""
 
@@ -120,7 +123,8 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a character that the terminal lacks ends no report
-    status = _guarded(args)
+    with _ended_as_interrupted():
+        status = _guarded(args)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -140,6 +144,28 @@ def _open_closed() -> None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
 
 
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM came: ended as by Ctrl-C, with files and plugins tidied up."""
+
+
+@contextlib.contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Hears SIGTERM while a command runs, unless whoever started it has other plans for the signal."""
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        raise _Terminated
+
+    here = threading.current_thread() is threading.main_thread()
+    if not here or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _guarded(args: list[str]) -> int:
     try:
         if "_CLUSTERPROOF_COMPLETE" in os.environ:
@@ -150,10 +176,10 @@ def _guarded(args: list[str]) -> int:
     except ClusterproofError as error:
         _say(str(error))
         return error.exit_status
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo(err=True)
         _say("interrupted; nothing was written")
-        return INTERRUPTED
+        return TERMINATED if isinstance(error, _Terminated) else INTERRUPTED
     except BrokenPipeError:
         return _pipe_closed()
     except Exception as error:  # the last guard: no traceback reaches a user unasked

@@ -40,6 +40,8 @@ MAPPINGS = {"parameters": "parameters", "nodes": "node_sets", "workloads": "work
 """The keys that are joined name by name with what the command line says."""
 _CHECK_ONLY = {"output", "baseline"}
 """Keys that say what ``check`` writes; other commands have other formats."""
+_NOT_DIFF = {"with"}
+"""Keys that ``diff`` leaves aside: put on one of the two that are compared, they would be the difference."""
 
 
 def configured(function: F) -> F:
@@ -132,6 +134,7 @@ def _load(ctx: click.Context, _param: click.Parameter, value: Path | None) -> No
     for key, parameter in PARAMETERS.items():
         member = "with_" if key == "with" else key
         given = getattr(loaded.config, member)
-        if key in loaded.lines and (key not in _CHECK_ONLY or ctx.info_name == "check"):
+        aside = ctx.info_name != "check" if key in _CHECK_ONLY else ctx.info_name == "diff" and key in _NOT_DIFF
+        if key in loaded.lines and not aside:
             defaults[parameter] = str(given.value).lower() if key == "fail_on" else given
     ctx.default_map = {**(ctx.default_map or {}), **defaults}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from clusterproof.cli import configuration, live
-from clusterproof.cli.output import TargetType, notes, progress, say
+from clusterproof.cli.output import Target, TargetType, apart, notes, progress, say
 from clusterproof.cli.suggest import did_you_mean
 from clusterproof.errors import UsageError
 
@@ -38,10 +39,49 @@ SHOWN_SOURCES = 2
 """More inputs than these are not repeated in proposed commands."""
 
 
+class Inputs(NamedTuple):
+    """What the command line says to read; nothing at all: the configuration's inputs, else the live cluster.
+
+    Attributes:
+        sources: ``SRC``.
+        world: ``--world``.
+        collected: ``--collected``, as it was written.
+        cluster: ``--cluster``.
+        rendered: ``--with``.
+        namespace: ``--namespace``.
+    """
+
+    sources: tuple[str, ...] = ()
+    world: str | None = None
+    collected: tuple[str, ...] = ()
+    cluster: str = ""
+    rendered: tuple[str, ...] = ()
+    namespace: str = ""
+
+
+class Adjusted(NamedTuple):
+    """What the command line adjusts of a profile, as it was written.
+
+    Attributes:
+        parameters: ``--set``.
+        node_sets: ``--nodes``.
+        workloads: ``--workload``.
+        fail_on: ``--fail-on``.
+    """
+
+    parameters: tuple[str, ...] = ()
+    node_sets: tuple[str, ...] = ()
+    workloads: tuple[str, ...] = ()
+    fail_on: str = "must"
+
+
 def sources(function: F) -> F:
-    """``[SRC]...`` with ``--world``, ``--collected`` and ``--cluster``: what a command reads; and ``--config``."""
+    """``[SRC]...`` with ``--world``, ``--collected`` and ``--cluster``, and ``--config``.
+
+    The command is given them, and what :func:`overlays` adds, as ``inputs``.
+    """
     return _all(
-        configuration.configured(function),
+        configuration.configured(_packed(function, "inputs", Inputs)),
         click.argument("sources", metavar="[SRC]...", nargs=-1),
         click.option("--world", metavar="NAME", help="A world that ships with clusterproof, instead of SRC."),
         *_reading(),
@@ -95,17 +135,30 @@ def profile(function: F) -> F:
     return _all(
         function,
         click.option("--profile", metavar="NAME|FILE", required=True, help="A built-in profile, or your own file."),
-        *_adjusting(),
+        adjusting,
     )
 
 
 def adjusting(function: F) -> F:
-    """``--set``, ``--nodes``, ``--workload`` and ``--fail-on``: what adjusts a profile."""
-    return _all(function, *_adjusting())
+    """``--set``, ``--nodes``, ``--workload`` and ``--fail-on``, which the command is given as ``adjusted``."""
+    return naming(
+        _all(
+            function,
+            click.option(
+                "--fail-on",
+                type=click.Choice(LEVELS, case_sensitive=False),
+                default="must",
+                show_default=True,
+                help="The level from which a failing requirement makes the exit status 1.",
+            ),
+        )
+    )
 
 
-def _adjusting() -> tuple[Callable[[F], F], ...]:
-    return (
+def naming(function: F) -> F:
+    """``--set``, ``--nodes`` and ``--workload``, which the command is given as ``adjusted``."""
+    return _all(
+        _packed(function, "adjusted", Adjusted),
         click.option(
             "--set", "parameters", metavar="PARAM=VALUE", multiple=True, help="Set a parameter of the profile."
         ),
@@ -114,13 +167,6 @@ def _adjusting() -> tuple[Callable[[F], F], ...]:
         ),
         click.option(
             "--workload", "workloads", metavar="NAME=KIND/NS/NAME", multiple=True, help="Say which workload is meant."
-        ),
-        click.option(
-            "--fail-on",
-            type=click.Choice(LEVELS, case_sensitive=False),
-            default="must",
-            show_default=True,
-            help="The level from which a failing requirement makes the exit status 1.",
         ),
     )
 
@@ -150,8 +196,14 @@ def formats(*names: str) -> Callable[[F], F]:
         type=TargetType(names),
         multiple=True,
         default=(names[0],),
+        callback=_apart,
         help=f"What to print and, after =, into which file; repeatable.  [default: {names[0]}]",
     )
+
+
+def _apart(_ctx: click.Context, _param: click.Parameter, value: tuple[Target, ...]) -> tuple[Target, ...]:
+    apart(value)
+    return value
 
 
 def verbosity(function: F) -> F:
@@ -177,6 +229,17 @@ def _all(function: F, *decorators: Callable[[F], F]) -> F:
     return function
 
 
+def _packed(function: F, name: str, record: type[Inputs | Adjusted]) -> F:
+    """The function with those of its arguments that a record has as that record."""
+
+    @functools.wraps(function)
+    def unpacked(**given: Any) -> Any:
+        packed = record(**{field: given.pop(field) for field in record._fields if field in given})
+        return function(**{name: packed}, **given)
+
+    return unpacked  # type: ignore[return-value] # what stands on the command line is the same
+
+
 def pairs(option: str, items: Sequence[str], shape: str) -> dict[str, str]:
     """``NAME=VALUE`` texts as a mapping.
 
@@ -194,39 +257,45 @@ def pairs(option: str, items: Sequence[str], shape: str) -> dict[str, str]:
     return found
 
 
-def adjustments(
-    parameters: Sequence[str], node_sets: Sequence[str], workloads: Sequence[str], fail_on: str
-) -> dict[str, Any]:
-    """The options of :func:`adjusting` as keyword arguments of ``clusterproof.check``, on top of the configuration's."""
-    from clusterproof.profiles.model import Level
-
+def names(adjusted: Adjusted) -> dict[str, Any]:
+    """The options of :func:`naming` as keyword arguments of ``clusterproof.check``, on top of the configuration's."""
     context = click.get_current_context(silent=True)
     kept = configuration.mappings(context.params.get("profile") if context is not None else None)
     groups = {
         name: tuple(group for group in value.split(",") if group)
-        for name, value in pairs("--nodes", node_sets, "SET=GROUP[,GROUP]").items()
+        for name, value in pairs("--nodes", adjusted.node_sets, "SET=GROUP[,GROUP]").items()
     }
+    chosen = pairs("--workload", adjusted.workloads, "NAME=KIND/NAMESPACE/NAME")
     return {
-        "parameters": {**kept["parameters"], **pairs("--set", parameters, "PARAM=VALUE")},
+        "parameters": {**kept["parameters"], **pairs("--set", adjusted.parameters, "PARAM=VALUE")},
         "node_sets": {**kept["node_sets"], **groups},
-        "workloads": {**kept["workloads"], **pairs("--workload", workloads, "NAME=KIND/NAMESPACE/NAME")},
-        "fail_on": Level(fail_on.upper()),
+        "workloads": {**kept["workloads"], **chosen},
     }
+
+
+def adjustments(adjusted: Adjusted) -> dict[str, Any]:
+    """The options of :func:`adjusting` as keyword arguments of ``clusterproof.check``, on top of the configuration's."""
+    from clusterproof.profiles.model import Level
+
+    return {**names(adjusted), "fail_on": Level(adjusted.fail_on.upper())}
+
+
+def repeated(adjusted: Adjusted) -> dict[str, Sequence[str]]:
+    """The options of :func:`naming` as they were typed, for :func:`given`."""
+    return {"--set": adjusted.parameters, "--nodes": adjusted.node_sets, "--workload": adjusted.workloads}
 
 
 def read(
-    inputs: Sequence[str],
-    world: str | None,
-    collected: Sequence[str],
-    cluster: str,
-    *,
-    quiet: bool,
-    verbose: bool = False,
-    rendered: Sequence[str] = (),
-    namespace: str = "",
-    profile: str = "",
+    inputs: Inputs, *, quiet: bool, verbose: bool = False, profile: str = "", beside_live: bool = False
 ) -> Snapshot:
     """The snapshot that the command line, else the configuration names, else the live one; rendered manifests on top.
+
+    Args:
+        inputs: what the command line says.
+        quiet: no notes and no progress.
+        verbose: all notes.
+        profile: whose kinds are read, live; empty: all that any check reads.
+        beside_live: options of live reading are for another snapshot.
 
     Raises:
         UsageError: files and a world, or either and options of live reading.
@@ -235,15 +304,18 @@ def read(
     """
     if configuration.note() and not quiet:
         say(configuration.note())
-    if "-" in rendered and "-" in inputs:
+    rendered = inputs.rendered
+    if "-" in rendered and "-" in inputs.sources:
         raise UsageError("standard input is both SRC and --with; write one of them into a file")
-    snapshot = _read(inputs, world, collected, cluster, profile, quiet=quiet)
+    if not beside_live and (inputs.sources or inputs.world is not None):
+        live.refuse_beside("SRC" if inputs.world is None else "--world")
+    snapshot = _read(inputs, profile, quiet=quiet)
     if rendered:
         from clusterproof import api
 
         known = len(snapshot.meta.notes)
         stdin = sys.stdin.buffer if "-" in rendered else None
-        snapshot = api.load_manifests(snapshot, rendered, stdin=stdin, namespace=namespace)
+        snapshot = api.load_manifests(snapshot, rendered, stdin=stdin, namespace=inputs.namespace)
         # What the manifests leave out is what the user asks about now: it is said first.
         notes(snapshot.meta.notes[known:], quiet=quiet, verbose=verbose)
         notes(snapshot.meta.notes[:known], quiet=quiet, verbose=verbose)
@@ -252,21 +324,15 @@ def read(
     return snapshot
 
 
-def _read(
-    inputs: Sequence[str], world: str | None, collected: Sequence[str], cluster: str, profile: str, *, quiet: bool
-) -> Snapshot:
+def _read(inputs: Inputs, profile: str, *, quiet: bool) -> Snapshot:
     from clusterproof import api
 
-    if world is not None:
-        if inputs:
+    if inputs.world is not None:
+        if inputs.sources:
             raise UsageError("both SRC and --world are given; leave one out")
-        live.refuse_beside("--world")
-        return api.load_world(world)
-    if inputs:
-        live.refuse_beside("SRC")
-    elif not live.typed():
-        inputs = configuration.inputs()
-    if not inputs:
+        return api.load_world(inputs.world)
+    paths = inputs.sources or (() if live.typed() else configuration.inputs())
+    if not paths:
         if not live.offered():
             raise UsageError(
                 "no input was named; name a snapshot or a directory, or dump the cluster and name the files:\n"
@@ -274,21 +340,23 @@ def _read(
                 "    clusterproof check - AWS-JSON-DIRECTORY --profile dynamo\n"
                 "or try it first without a cluster: clusterproof demo"
             )
-        return live.read(cluster, profile, quiet=quiet)
-    kinds = [kind for item in collected for kind in item.split(",") if kind]
-    stdin = sys.stdin.buffer if "-" in inputs else None
+        return live.read(inputs.cluster, profile, quiet=quiet)
+    kinds = [kind for item in inputs.collected for kind in item.split(",") if kind]
+    stdin = sys.stdin.buffer if "-" in paths else None
     with progress(quiet) as observer:
-        return api.load(inputs, stdin=stdin, collected=kinds, cluster=cluster, observer=observer)
+        return api.load(paths, stdin=stdin, collected=kinds, cluster=inputs.cluster, observer=observer)
 
 
-def given(inputs: Sequence[str], world: str | None, extra: Mapping[str, Sequence[str]] | None = None) -> str:
+def given(inputs: Inputs, extra: Mapping[str, Sequence[str]] | None = None) -> str:
     """The input and adjustments as they stand on the command line, to be repeated in proposed commands.
 
     Many inputs, as a shell makes them of ``dump/*.json``, are ``SRC``, as in the usage.
     """
     import shlex
 
-    words = ["--world", world] if world is not None else list(inputs) if len(inputs) <= SHOWN_SOURCES else ["SRC"]
+    words = list(inputs.sources) if len(inputs.sources) <= SHOWN_SOURCES else ["SRC"]
+    if inputs.world is not None:
+        words = ["--world", inputs.world]
     for option, values in (extra or {}).items():
         for value in values:
             words += [option, value]

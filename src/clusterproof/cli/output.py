@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,6 +70,43 @@ def colour() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def layout(target: Target) -> dict[str, Any]:
+    """``width`` and ``colour`` for what renders a target: the terminal's, or 80 columns without colour in a file."""
+    return {"width": width(), "colour": colour()} if target.file is None else {"width": 80, "colour": False}
+
+
+def apart(targets: Sequence[Target]) -> None:
+    """Make sure, before anything is read, that each target has a place of its own and that there may be one.
+
+    Raises:
+        UsageError: two go to stdout or to one file, or a file would be in a directory that is not there.
+    """
+    places = [
+        None if target.file is None or _is_stdout(target.file) else os.path.realpath(target.file) for target in targets
+    ]
+    if places.count(None) > 1:
+        raise UsageError("two formats would go to the terminal; give all but one a file: -o json=report.json")
+    if len(set(places)) < len(places):
+        raise UsageError("two formats would go to one file; name different files after -o")
+    for target in targets:
+        if target.file is not None and not target.file.parent.is_dir():
+            raise UsageError(
+                f"{target.file} cannot be written (there is no directory {target.file.parent}); make it, "
+                "or name another place after -o"
+            )
+
+
+def _is_stdout(path: Path) -> bool:
+    """Whether a file is what standard output goes to already: ``/dev/stdout``, or that of ``> FILE``."""
+    try:
+        there = path.stat()
+        return not os.path.samestat(there, Path(os.devnull).stat()) and os.path.samestat(
+            there, os.fstat(sys.stdout.fileno())
+        )
+    except (OSError, ValueError):  # it does not exist yet, or stdout is no file
+        return False
+
+
 def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: bool = False) -> None:
     """Make every target's text, then write the files, then stdout.
 
@@ -78,11 +115,9 @@ def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: 
     Raises:
         UsageError: two go to stdout or to one file, or a file cannot be written.
     """
-    places = [None if target.file is None else target.file.absolute() for target in targets]
-    if places.count(None) > 1:
-        raise UsageError("two formats would go to the terminal; give all but one a file: -o json=report.json")
-    if len(set(places)) < len(places):
-        raise UsageError("two formats would go to one file; name different files after -o")
+    apart(targets)
+    # ``/dev/stdout`` is no file to put in place: what stands there would be replaced, a link in /dev too.
+    targets = [Target(t.format, None) if t.file is not None and _is_stdout(t.file) else t for t in targets]
     texts = [make(target) for target in targets]
     with contextlib.ExitStack() as stack:
         staged = [
@@ -115,10 +150,11 @@ def _staged(path: Path, text: str) -> Iterator[Callable[[], None]]:
     if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/stdout: nothing to replace
         yield lambda: _attempt(path, lambda: path.write_text(text, encoding="utf-8"))
         return
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    place = Path(os.path.realpath(path))  # a link stays, and leads to what was written
+    beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     with _removed_on_failure(beside):
         _attempt(path, lambda: beside.write_text(text, encoding="utf-8", errors="backslashreplace"))
-        yield lambda: _attempt(path, lambda: beside.replace(path))
+        yield lambda: _attempt(path, lambda: beside.replace(place))
 
 
 def _attempt(path: Path, act: Callable[[], object]) -> None:
@@ -139,7 +175,8 @@ def _removed_on_failure(path: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was never made
+            path.unlink()
         raise
 
 

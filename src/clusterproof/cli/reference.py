@@ -10,6 +10,13 @@ import click
 from clusterproof.cli.app import EXIT_STATUSES, SUMMARIES, cli
 
 WIDTH = 100
+_SHOWN = (
+    "With real output: `demo`, `check`, `why`, `fix`, `connections`, `explain` in the [README](../README.md); `check`, "
+    "`snapshot` and `permissions` on a live cluster in [live.md](live.md); `check --with` in "
+    "[inputs.md](inputs.md#what-is-not-installed-yet); waivers, `--baseline` and `config` in [config.md](config.md); "
+    "`-o` in [formats.md](formats.md); [`diff`](diff.md); [`diagnose`](diagnose.md); [`profiles`](profiles.md); "
+    "`fix --as` in [fixes.md](fixes.md#renderings); `snapshot inspect` in [snapshot-format.md](snapshot-format.md)."
+)
 _INTRODUCTION = (
     "Results are on stdout; notes, progress and errors on stderr, and progress only on a terminal. `NO_COLOR` and "
     "pipes are honoured; no colour says anything that words do not. In a pipe the width is `COLUMNS`, else 80. "
@@ -23,8 +30,9 @@ def reference() -> str:
         "# The command line",
         "Made from the code by `python -m clusterproof.cli.reference`; do not edit.",
         _INTRODUCTION,
+        _SHOWN,
         "| exit status | meaning |\n|---|---|\n" + "\n".join(f"| {s} | {meaning} |" for s, meaning in EXIT_STATUSES),
-        "`demo` exits with 0 also though requirements fail. A closed pipe (`| head`) ends a command silently, with 141. A standard output that cannot be written (a full disk) is one sentence and 2.",
+        "`demo` exits with 0 also though requirements fail. A closed pipe (`| head`) ends a command silently, with 141; SIGTERM ends it as Ctrl-C does, with 143. A standard output that cannot be written (a full disk) is one sentence and 2.",
     ]
     for name, page in _pages():
         parts.append(f"## {name}\n\n```text\n{page.rstrip()}\n```")

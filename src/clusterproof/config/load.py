@@ -60,11 +60,13 @@ def find(start: Path, home: Path | None) -> Path | None:
     start = start.resolve()
     home = home.resolve() if home is not None else None
     above = [start, *start.parents]
-    end = next((place for place in above if (place / ".git").exists() or place == home), start)
+    end = next((place for place in above if _exists(place / ".git") or place == home), start)
     for place in above[: above.index(end) + 1]:
-        there = [place / name for name in NAMES if (place / name).is_file()]
+        there = [place / name for name in NAMES if _is_there(place / name)]
         if len(there) > 1:
-            raise ConfigError(f"{NAMES[1]} stands beside it; keep one of the two", where=_shown(there[0], start))
+            raise ConfigError(
+                f"{NAMES[1]} stands beside it; keep one of the two", where=os.path.relpath(there[0], start)
+            )
         if there:
             return there[0]
     return None
@@ -87,12 +89,13 @@ def load(path: Path | None = None, *, start: Path | None = None, home: Path | No
         path = find(start, home if home is not None else _home())
         if path is None:
             return NONE
-    where = _shown(path, start) if found else str(path)
+    where = os.path.relpath(path, start) if found else str(path)
     try:
         data = path.read_bytes()
     except OSError as error:
         reason = "it is a directory" if path.is_dir() else (error.strerror or "it cannot be opened").lower()
-        raise ConfigError(f"cannot be read ({reason}); name a YAML file after --config", where=where) from None
+        remedy = "mend it, or leave it out with --no-config" if found else "name a YAML file after --config"
+        raise ConfigError(f"cannot be read ({reason}); {remedy}", where=where) from None
     config, lines = parse(data, where)
     return Loaded(_placed(config, path.resolve().parent, start), where, lines, found)
 
@@ -113,6 +116,16 @@ def parse(data: bytes, where: str) -> tuple[Config, dict[str, int]]:
         if not faults:
             return config, lines
     raise ConfigError(listed(faults, lines, where), where=where)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether somebody put a configuration there; one that cannot be read, as a link to nowhere, is not passed over."""
+    return _exists(path) and (path.is_symlink() or path.is_file() or path.is_dir())
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something, a link to nowhere too; a directory that may not be looked into holds nothing."""
+    return os.path.lexists(path)
 
 
 def _home() -> Path | None:

@@ -27,6 +27,8 @@ def problems(config: Config) -> Iterator[Problem]:
             yield Problem(
                 f"{path}.id", f"{waiver.id!r} is no finding's id; write profile/requirement, as reports print it"
             )
+        if waiver.id.startswith("clusterproof/"):
+            yield Problem(f"{path}.id", f"{waiver.id} is about waivers themselves, and is not waived; look after them")
         for member in ("reason", "owner"):
             if not getattr(waiver, member).strip():
                 yield Problem(f"{path}.{member}", "is empty; a waiver says why, and who answers for it")

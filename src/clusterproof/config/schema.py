@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from clusterproof.config.model import Config, WaiverEntry
-from clusterproof.profiles.schema import DIALECT, describe, descriptions
+from clusterproof.profiles.schema import describe
+from clusterproof.profiles.structdocs import DIALECT, attributes, with_tables
 
 FILE = "config.schema.json"
-BEGIN, END = "<!-- keys: generated from the structs by `make generate` -->", "<!-- end of keys -->"
 
 
 def schema() -> dict[str, Any]:
@@ -23,7 +23,7 @@ def schema() -> dict[str, Any]:
     (_,), definitions = msgspec.json.schema_components((Config,), ref_template="#/$defs/{name}")
     for kind in (Config, WaiverEntry):
         described = {item.name: item.encode_name for item in msgspec.structs.fields(kind)}
-        assert set(descriptions(kind)) == set(described.values())  # noqa: S101 - every key is described, no other
+        assert set(attributes(kind)) == set(described.values())  # noqa: S101 - every key is described, no other
         describe(definitions[kind.__name__], kind)
     waiver = definitions[WaiverEntry.__name__]["properties"]
     waiver["id"] |= {"pattern": "^[a-z0-9]+(-[a-z0-9]+)*/[a-z0-9]+(-[a-z0-9]+)*$"}
@@ -50,17 +50,13 @@ def with_keys(page: str) -> str:
     Raises:
         ValueError: the page lacks the two marks between which the keys stand.
     """
-    before, _, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{_keys()}\n{END}{after}"
+    return with_tables(page, _keys())
 
 
 def _keys() -> str:
     lines: list[str] = []
     for kind, title in ((Config, "clusterproof.yaml"), (WaiverEntry, "waivers[]")):
-        texts = descriptions(kind)
+        texts = attributes(kind)
         lines += ["", f"### {title}", "", "| key | needed | what it is |", "|---|---|---|"]
         lines += [
             f"| `{item.encode_name}` | {'yes' if item.required else ''} | {texts[item.encode_name]} |"

@@ -7,6 +7,7 @@ import msgspec
 from clusterproof.profiles import schema
 from clusterproof.profiles.load import builtin_names, load
 from clusterproof.profiles.model import Profile
+from clusterproof.profiles.structdocs import attributes, cell, with_tables
 from clusterproof.profiles.text import markdown, paragraphs
 
 
@@ -25,7 +26,7 @@ def page(profile: Profile) -> str:
     lines += [f"{profile.title}. Source: {title}" + (f", {document.version}." if document.version else "."), ""]
     lines += [*paragraphs(profile.description), ""]
     lines += ["| requirement | level | what must be so |", "|---|---|---|"]
-    lines += [f"| [{r.id}](#{r.id}) | {r.level.value} | {_cell(r.title)} |" for r in profile.requirements]
+    lines += [f"| [{r.id}](#{r.id}) | {r.level.value} | {cell(r.title)} |" for r in profile.requirements]
     for requirement in profile.requirements:
         lines += ["", markdown(profile, requirement).rstrip()]
     lines += _names(profile)
@@ -33,7 +34,7 @@ def page(profile: Profile) -> str:
         lines += ["", "## Where each sentence of the document went", ""]
         lines += ["| the document says | here it is a | in |", "|---|---|---|"]
         lines += [
-            f"| {_cell(p.says)} | {p.became.value} | {', '.join(f'`{at}`' for at in p.at) or 'the printed fix'} |"
+            f"| {cell(p.says)} | {p.became.value} | {', '.join(f'`{at}`' for at in p.at) or 'the printed fix'} |"
             for p in profile.passages
         ]
     return "\n".join(lines) + "\n"
@@ -79,15 +80,8 @@ def _names(profile: Profile) -> list[str]:
                 f"| name | what it is | {last} |",
                 "|---|---|---|",
             ]
-            lines += [f"| `{name}` | {_cell(what)} | {_cell(how)} |" for name, what, how in rows]
+            lines += [f"| `{name}` | {cell(what)} | {cell(how)} |" for name, what, how in rows]
     return lines
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-BEGIN, END = "<!-- keys: generated from the structs by `make generate` -->", "<!-- end of keys -->"
 
 
 def with_keys(page_text: str) -> str:
@@ -96,11 +90,7 @@ def with_keys(page_text: str) -> str:
     Raises:
         ValueError: the page lacks the two marks between which the keys stand.
     """
-    before, _, rest = page_text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"the page lacks {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{_keys()}\n{END}{after}"
+    return with_tables(page_text, _keys())
 
 
 def _keys() -> str:
@@ -108,7 +98,7 @@ def _keys() -> str:
     lines: list[str] = []
     for kind in schema.structs():
         summary = schema.schema()["$defs"][kind.__name__]["description"]
-        texts = schema.descriptions(kind)
+        texts = attributes(kind)
         lines += [
             "",
             f"### {_PLACES[kind.__name__]}",
@@ -120,7 +110,7 @@ def _keys() -> str:
         ]
         for item in msgspec.structs.fields(kind):
             needed = "yes" if item.required else ""
-            lines.append(f"| `{item.encode_name}` | {needed} | {_cell(texts[item.encode_name])} |")
+            lines.append(f"| `{item.encode_name}` | {needed} | {cell(texts[item.encode_name])} |")
     return "\n".join(lines) + "\n"
 
 

@@ -7,16 +7,14 @@ texts that must parse are what ``profiles validate`` looks at.
 
 from __future__ import annotations
 
-import inspect
-import re
 from typing import Any
 
 import msgspec
 
 from clusterproof.profiles.model import Check, Evidence, Profile, Requirement, Subject
+from clusterproof.profiles.structdocs import DIALECT, attributes, parts, summary
 
 FILE = "profile.schema.json"
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema() -> dict[str, Any]:
@@ -48,43 +46,14 @@ def text() -> str:
     return msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode() + "\n"
 
 
-def structs(kind: Any = Profile) -> list[type[msgspec.Struct]]:
+def structs() -> list[type[msgspec.Struct]]:
     """The structs that a profile is made of, each once, outermost first."""
-    found: dict[type[msgspec.Struct], None] = {}
-
-    def visit(current: Any) -> None:
-        if isinstance(current, type) and issubclass(current, msgspec.Struct):
-            if current in found:
-                return
-            found[current] = None
-            for item in msgspec.structs.fields(current):
-                visit(item.type)
-        for inner in getattr(current, "__args__", ()):
-            visit(inner)
-
-    visit(kind)
-    return list(found)
-
-
-def descriptions(kind: type[msgspec.Struct]) -> dict[str, str]:
-    """The text of each key of a struct, from its docstring's section "Attributes"."""
-    _, _, section = inspect.cleandoc(kind.__doc__ or "").partition("Attributes:\n")
-    found: dict[str, str] = {}
-    names: list[str] = []
-    for line in section.splitlines():
-        match = re.fullmatch(r"    (\w+(?:, \w+)*): (.*)", line)
-        if match is not None:
-            names = match[1].split(", ")
-            found |= dict.fromkeys(names, match[2])
-        elif line.strip():
-            found |= {name: f"{found[name]} {line.strip()}" for name in names}
-    return {name: text.replace("``", "`") for name, text in found.items()}
+    return [kind for kind in parts(Profile) if issubclass(kind, msgspec.Struct)]
 
 
 def describe(definition: dict[str, Any], kind: type[msgspec.Struct]) -> None:
     """Put a struct's docstring into its definition: the text before the attributes, and each attribute's on its key."""
-    doc = inspect.cleandoc(kind.__doc__ or "").partition("\n\nAttributes:")[0]
-    definition["description"] = " ".join(doc.split()).replace("``", "`")
+    definition["description"] = summary(kind)
     definition.pop("title", None)
-    for name, text in descriptions(kind).items():
+    for name, text in attributes(kind).items():
         definition["properties"][name] |= {"description": text}

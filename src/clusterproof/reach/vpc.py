@@ -287,8 +287,10 @@ class VpcView:
         missing = self.snapshot.missing(kind)
         if missing is None:
             return Unknown(Cause.INCOMPLETE, f"{what} is not in the snapshot", f"run: {command}")
-        # One read of the whole kind answers for this object and all others, where such a read exists.
-        whole = missing.remedy and "ID" not in kind.command
+        # One read of the whole kind answers for this object and all others, where such a read exists; where it was
+        # tried and refused, throttled or the like, what mends that answers too.
+        tried = missing.cause not in (Cause.NOT_COLLECTED, Cause.INCOMPLETE)
+        whole = missing.remedy and (tried or "ID" not in kind.command)
         remedy = missing.remedy if whole else f"run: {command}"
         return Unknown(missing.cause, f"{what} is not in the snapshot ({missing.detail})", remedy)
 

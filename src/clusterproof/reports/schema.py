@@ -1,58 +1,62 @@
-"""The JSON Schema of the report, and its description in words, both from the structs.
+"""The JSON Schemas of what is printed with ``-o json``, and their description in words, both from the structs.
 
-``report.schema.json`` and ``docs/report.md`` are what this module prints; tests
-compare them. After a change of a struct run::
-
-    python -m clusterproof.reports.schema schema > src/clusterproof/reports/report.schema.json
-    python -m clusterproof.reports.schema reference > docs/report.md
+``report.schema.json``, ``comparison.schema.json``, ``docs/report.md`` and the tables of ``docs/diff.md`` are what this
+module makes; tests compare them. After a change of a struct: ``make generate``.
 """
 
 from __future__ import annotations
 
 import enum
-import inspect
-import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from clusterproof.checks import finding
+from clusterproof.checks import changes, finding
 from clusterproof.profiles import model
+from clusterproof.profiles.structdocs import DIALECT, attributes, cell, parts, summary, with_tables
 from clusterproof.reach import trace
-from clusterproof.snapshot import fields, overlay
+from clusterproof.snapshot import fields
 from clusterproof.verdict import algebra
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_ENTRY = re.compile(r"^ {4}(?P<names>[a-z_]+(?:, [a-z_]+)*): (?P<text>.*)$")
+REPORT, COMPARISON = "report.schema.json", "comparison.schema.json"
+"""The published files, beside this module."""
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of what ``-o json`` prints."""
-    (reference,), components = msgspec.json.schema_components([finding.Report], ref_template="#/$defs/{name}")
-    definitions = {name: _described(name, dict(part)) for name, part in sorted(components.items())}
+    """The JSON Schema (draft 2020-12) of what ``check -o json`` prints."""
+    return _schema(finding.Report, "report", "check", finding.SCHEMA)
+
+
+def comparison() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of what ``diff -o json`` prints."""
+    return _schema(changes.Comparison, "comparison", "diff", changes.SCHEMA)
+
+
+def _schema(root: type[msgspec.Struct], title: str, command: str, version: str) -> dict[str, Any]:
+    (reference,), components = msgspec.json.schema_components([root], ref_template="#/$defs/{name}")
+    records = {record.__name__: record for record in parts(root)}
+    definitions = {name: _described(records[name], dict(part)) for name, part in sorted(components.items())}
     return {
         "$schema": DIALECT,
-        "title": "clusterproof report",
-        "description": f"What clusterproof check -o json prints; the member schema says {finding.SCHEMA}.",
+        "title": f"clusterproof {title}",
+        "description": f"What clusterproof {command} -o json prints; the member schema says {version}.",
         **reference,
         "$defs": definitions,
     }
 
 
-def _described(name: str, part: dict[str, Any]) -> dict[str, Any]:
+def _described(record: Any, part: dict[str, Any]) -> dict[str, Any]:
     """One definition with the docstring's words: its first part, and each attribute's on its property."""
-    record = _record(name)
-    summary, attributes = described(record)
-    part["description"] = summary
+    part["description"] = summary(record)
     if "properties" not in part:
         return part
+    texts = {key: text.replace("None", "null") for key, text in attributes(record).items()}
     if record.__struct_config__.tag is not None:
-        attributes = {"type": "which type of edit this is.", **attributes}
+        texts = {"type": "which type of edit this is.", **texts}
     optional = record.__struct_config__.omit_defaults
     part["properties"] = {
-        key: {"description": attributes[key], **_without_default(value)} if key in attributes else value
+        key: {"description": texts[key], **_without_default(value)} if key in texts else value
         for key, value in part["properties"].items()
     }
     if not optional:
@@ -65,53 +69,39 @@ def _without_default(value: dict[str, Any]) -> dict[str, Any]:
     return {key: item for key, item in value.items() if key != "default"}
 
 
-def _record(name: str) -> Any:
-    for module in (finding, model, trace, fields, algebra, overlay):
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise LookupError(f"{name} is in no module that the report is made of")
-
-
-def described(record: Any) -> tuple[str, dict[str, str]]:
-    """A struct's or enumeration's docstring: its text before ``Attributes:``, and each attribute's text by encoded name."""
-    text = inspect.getdoc(record) or ""
-    before, _, after = text.partition("Attributes:\n")
-    found: dict[str, str] = {}
-    names: list[str] = []
-    for line in after.split("\n"):
-        entry = _ENTRY.match(line)
-        if entry:
-            names = entry["names"].split(", ")
-            found.update(dict.fromkeys(names, entry["text"]))
-        elif line.startswith(" " * 8):
-            for name in names:
-                found[name] += " " + line.strip()
-    if isinstance(record, type) and issubclass(record, msgspec.Struct):
-        encoded = {f.name: f.encode_name for f in msgspec.structs.fields(record)}
-        found = {encoded.get(name, name): text.replace("None", "null") for name, text in found.items()}
-    return " ".join(before.split()), found
-
-
 def reference() -> str:
     """``docs/report.md``: every field of the JSON report, object by object, from the top down."""
-    definitions = schema()["$defs"]
-    parts = [_INTRODUCTION.strip()]
-    for name in _from_the_top(definitions):
+    return "\n\n".join([_INTRODUCTION.strip(), *_sections(finding.Report.__name__, schema(), "##")]) + "\n"
+
+
+def with_comparison(page: str) -> str:
+    """``docs/diff.md`` with the tables of the comparison's fields made anew.
+
+    Raises:
+        ValueError: the page lacks the marks between which they stand.
+    """
+    sections = _sections(changes.Comparison.__name__, comparison(), "###")
+    return with_tables(page, "\n" + "\n\n".join(sections) + "\n")
+
+
+def _sections(root: str, described: dict[str, Any], heading: str) -> Iterator[str]:
+    """A section for each definition, from the root down."""
+    definitions = described["$defs"]
+    for name in _from_the_top(root, definitions):
         part = definitions[name]
-        parts.append(f"## {name}\n\n{part['description']}")
+        yield f"{heading} {name}\n\n{part['description']}"
         if "enum" in part:
-            parts.append("One of " + ", ".join(f"`{value}`" for value in sorted(part["enum"])) + ".")
+            yield "One of " + ", ".join(f"`{value}`" for value in sorted(part["enum"])) + "."
             continue
         lines = ["| field | value | what it says |", "|---|---|---|"]
         for key, value in part["properties"].items():
-            lines.append(f"| `{key}` | {_type(value)} | {_cell(value.get('description', ''))} |")
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts) + "\n"
+            lines.append(f"| `{key}` | {_type(value)} | {cell(value.get('description', ''))} |")
+        yield "\n".join(lines)
 
 
-def _from_the_top(definitions: dict[str, Any]) -> list[str]:
+def _from_the_top(root: str, definitions: dict[str, Any]) -> list[str]:
     """The definitions in the order in which a reader meets them."""
-    found = ["Report"]
+    found = [root]
     for name in found:
         for inner in _named(definitions[name].get("properties", {})):
             if inner not in found:
@@ -145,10 +135,6 @@ def _type(value: dict[str, Any]) -> str:
     return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(kind, str(kind))
 
 
-def _cell(text: str) -> str:
-    return text.replace("``", "`").replace("|", "\\|")
-
-
 def closed_sets() -> tuple[type[enum.Enum], ...]:
     """The enumerations whose values stand in a report."""
     return (algebra.Verdict, model.Level, trace.Outcome, trace.Layer, fields.Cause)
@@ -157,7 +143,7 @@ def closed_sets() -> tuple[type[enum.Enum], ...]:
 _INTRODUCTION = """
 # The JSON report
 
-Made from the code by `python -m clusterproof.reports.schema reference`; do not edit.
+Made from the code by `make generate`; do not edit.
 
 `clusterproof check … -o json` and `clusterproof demo -o json` print one object, a
 [Report](#report). Its JSON Schema ships with the package as
@@ -169,14 +155,3 @@ bytes. Probabilities are between 0 and 1. Every field is always there, except th
     clusterproof demo -o json | jq -r '.findings[] | [.verdict, .id, .summary] | @tsv'
     clusterproof demo -o json | jq -r '.plan.commands[]'
 """
-
-
-def main(arguments: list[str]) -> None:
-    """Print ``schema`` or ``reference``."""
-    from clusterproof.reports.encoding import encode
-
-    sys.stdout.write({"schema": lambda: encode(schema()), "reference": reference}[arguments[0]]())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

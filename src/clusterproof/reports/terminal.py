@@ -5,13 +5,15 @@ from __future__ import annotations
 from clusterproof.checks.finding import Finding, Fix, Report
 from clusterproof.profiles.model import Level
 from clusterproof.reports import chances, counted, paths, words
-from clusterproof.reports.text import Paint, columns, command_lines, hang, pad, sentence
+from clusterproof.reports.text import Paint, columns, command_lines, hang, listing, pad, sentence
 from clusterproof.verdict.algebra import Verdict
 
 _PROSE = 110
 """Sentences are no wider than this however wide the terminal is: longer lines are hard to read."""
 _LINES = 160
 """The same for one-line entries."""
+_UNKNOWNS = 3
+"""How many things with one remedy are named in one finding."""
 _REMEDIES = 8
 """How many things that would make something known are repeated at the end."""
 
@@ -25,6 +27,7 @@ def render(report: Report, *, width: int, colour: bool, verbose: bool, arguments
 def opened(report: Report, *, width: int = 100, arguments: str = "SRC") -> list[str]:
     """Each finding opened as in the terminal, without colour, in the report's order; what cannot be printed is spelled."""
     page = _Terminal(words.named(report), width, colour=False, verbose=False, arguments=arguments, profile="")
+    page.whole = True
     return ["\n".join(line.rstrip() for line in page.opened(finding)) for finding in page.report.findings]
 
 
@@ -35,9 +38,12 @@ class _Terminal:
         self.prose = min(self.width, _PROSE)
         self.paint = Paint(colour)
         self.verbose = verbose
+        self.whole = verbose
         self.arguments = arguments
         self.profile = profile
         self.legend: set[str] = set()
+        self.lacking: dict[str, str] = {}
+        """What is not known, and the first finding that says so."""
 
     def text(self) -> str:
         lines = [*self._head(), "", *self._list(), ""]
@@ -127,13 +133,34 @@ class _Terminal:
         return lines
 
     def _unknowns(self, finding: Finding) -> list[str]:
-        lines: list[str] = []
+        """What is not known, with what makes several things known said once after them."""
+        together: dict[str, list[str]] = {}
         for unknown in finding.unknowns:
             detail, remedy = words.unknown_lines(unknown)
-            lines += hang("  not known   ", detail, self.prose)
+            together.setdefault(remedy, []).append(detail)
+        lines: list[str] = []
+        for remedy, details in together.items():
+            for detail in details if self.whole else self._shortened(details, finding.name):
+                lines += hang("  not known   ", detail, self.prose)
             if remedy:
                 lines += hang("  to know it  ", remedy, self.prose)
         return ["", *lines] if lines and finding.matrix else lines
+
+    def _shortened(self, details: list[str], name: str) -> list[str]:
+        """One cause may leave hundreds of things unknown: the first few, and what was not said before."""
+        told = [detail for detail in details if detail in self.lacking]
+        new = [detail for detail in details if detail not in self.lacking]
+        self.lacking |= dict.fromkeys(new, name)
+        shown = new if len(new) <= _UNKNOWNS + 1 else new[:_UNKNOWNS]
+        found = list(shown)
+        if len(new) > len(shown):
+            found.append(f"and {len(new) - len(shown)} more, for the same reason; -v names them")
+        if len(told) == 1:
+            found.append(told[0])
+        elif told:
+            where = listing(list(dict.fromkeys(self.lacking[detail] for detail in told)))
+            found.append(f"{len(told)} things that are not known above either ({where})")
+        return found
 
     def _facts(self, finding: Finding) -> list[str]:
         lines: list[str] = []

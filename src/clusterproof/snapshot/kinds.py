@@ -213,6 +213,49 @@ FARGATE_PROFILE_NAMES = _aws(
     "eks:ListFargateProfiles",
     lambda o: o.name,
 )
+ADDONS = _aws(
+    "addons",
+    aws.Addon,
+    "addon",
+    "eks",
+    "describe-addon --cluster-name CLUSTER --addon-name NAME",
+    "eks:DescribeAddon",
+    lambda o: o.addon_name,
+)
+ADDON_NAMES = _aws(
+    "addon-names",
+    aws.AddonName,
+    "addons",
+    "eks",
+    "list-addons --cluster-name CLUSTER",
+    "eks:ListAddons",
+    lambda o: o.name,
+)
+POD_IDENTITY_ASSOCIATIONS = _aws(
+    "pod-identity-associations",
+    aws.PodIdentityAssociation,
+    "association",
+    "eks",
+    "describe-pod-identity-association --cluster-name CLUSTER --association-id ID",
+    "eks:DescribePodIdentityAssociation",
+    lambda o: o.association_id,
+)
+POD_IDENTITY_ASSOCIATION_IDS = _aws(
+    "pod-identity-association-ids",
+    aws.PodIdentityAssociationId,
+    "associations",
+    "eks",
+    "list-pod-identity-associations --cluster-name CLUSTER",
+    "eks:ListPodIdentityAssociations",
+    lambda o: o.association_id,
+)
+DESCRIBED: tuple[tuple[Kind[Any], Kind[Any], str], ...] = (
+    (NODEGROUPS, NODEGROUP_NAMES, "node group"),
+    (FARGATE_PROFILES, FARGATE_PROFILE_NAMES, "Fargate profile"),
+    (ADDONS, ADDON_NAMES, "add-on"),
+    (POD_IDENTITY_ASSOCIATIONS, POD_IDENTITY_ASSOCIATION_IDS, "pod identity association"),
+)
+"""What EKS describes one by one: the kind, the kind that lists which there are, and one of them in a sentence."""
 AUTO_SCALING_GROUPS = _aws(
     "auto-scaling-groups",
     aws.AutoScalingGroup,

@@ -54,7 +54,7 @@ _SECRET_VALUE = re.compile(
     r"|\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,4000}\."
     r"|\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{30,}|\bglpat-[A-Za-z0-9_-]{16,}"
     r"|\bxox[abprs]-[A-Za-z0-9-]{10,}|\bsk-[A-Za-z0-9_-]{20,}|\bhf_[A-Za-z0-9]{20,}|\bnvapi-[A-Za-z0-9_-]{20,}"
-    r"|\bAIza[0-9A-Za-z_-]{35}"
+    r"|\bAIza[0-9A-Za-z_-]{35}|\bk8s-aws-v1\.[A-Za-z0-9_-]{8,4000}"
     r"|(?<=[a-z0-9+.-])://[^/\s:@]{0,200}:[^/\s@]{1,200}@"
 )
 _SECRET_FLAG = re.compile(
@@ -62,6 +62,10 @@ _SECRET_FLAG = re.compile(
     r"(=(?P<value>.+))?$",
     re.IGNORECASE | re.DOTALL,
 )
+_SETTING = re.compile(
+    r"""(?<![A-Za-z0-9_.\-])(?P<name>[A-Za-z0-9_.\-]{1,200})["']?\s{0,9}:(?=\s{1,99}["']?(?P<value>[^"'\s,{}\[\]]{1,4000}))"""
+)
+"""A key of YAML and the value after it, which may hold keys itself."""
 _HARMLESS = re.compile(
     r"^(true|false|yes|no|on|off|none|null|enabled|disabled|\d{1,4})?$|^\$\([A-Za-z0-9_.-]+\)$|^(/[A-Za-z0-9._-]+){2,}/?$",
     re.IGNORECASE,
@@ -192,14 +196,55 @@ def credential_word(words: Iterable[str]) -> bool:
 
 
 def aws_object(raw: Raw) -> Fields:
-    """Redact one AWS object in place: EC2 user data, wherever a launch template or an instance carries it."""
+    """Redact one AWS object in place: EC2 user data of launch templates and instances, settings of add-ons."""
     found: Fields = []
     data = raw.get("LaunchTemplateData")
     if isinstance(data, dict) and data.pop("UserData", None) is not None:
         found.append(("LaunchTemplateData.UserData", USER_DATA))
     if raw.pop("UserData", None) is not None:
         found.append(("UserData", USER_DATA))
+    settings = raw.get("configurationValues")
+    if "addonName" in raw and isinstance(settings, str):
+        safe = _settings(settings)
+        if safe != settings:
+            raw["configurationValues"] = safe
+            found.append(("configurationValues", CREDENTIAL))
     return found
+
+
+def _settings(text: str) -> str:
+    """An add-on's configuration values (JSON or YAML text; EKS API reference, ``CreateAddon``) without credentials.
+
+    Of JSON only the credentials go; of YAML, which is not parsed here, all goes where a line looks like one.
+    """
+    try:
+        value = msgspec.json.decode(text)
+        if isinstance(value, (dict, list)):
+            return msgspec.json.encode(value).decode() if _credentials_out(value) else text
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    doubtful = _SECRET_VALUE.search(text) or any(
+        is_credential(pair["name"], pair["value"]) or (pair["name"] == "name" and _SECRET_NAME.search(pair["value"]))
+        for pair in _SETTING.finditer(text)
+    )
+    return REDACTED if doubtful else text
+
+
+def _credentials_out(value: Any, name: str = "") -> bool:
+    """Replaces the credentials below a decoded value, in place; whether there were any."""
+    changed = False
+    if isinstance(value, dict):
+        # A variable is a name and a value beside each other.
+        beside = value.get("name") if isinstance(value.get("name"), str) else ""
+    elif not isinstance(value, list):
+        return False
+    for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        called = name if isinstance(value, list) else str(beside if key == "value" and beside else key)
+        if isinstance(item, str) and is_credential(called, item):
+            value[key] = REDACTED
+            changed = True
+        changed = _credentials_out(item, called) or changed
+    return changed
 
 
 def hidden_fields(value: Any, path: str = "") -> Fields:

@@ -39,7 +39,9 @@ def write(snapshot: Snapshot, path: str | Path) -> None:
     Raises:
         InputError: the file cannot be written there; nothing is left behind.
     """
-    target = Path(path)
+    if Path(path).exists() and not Path(path).is_file():  # a directory, a device, a pipe: nothing to put a file on
+        raise InputError("the snapshot cannot be written here (it is no file); name another place", where=str(path))
+    target = Path(os.path.realpath(path))  # a link stays, and leads to what was written
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         with _removed_on_failure(beside), beside.open("xb") as file:

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 
 from clusterproof._version import __version__
-from clusterproof.errors import InputError
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
@@ -113,16 +112,12 @@ def gather(gathered: Gathered, items: Iterable[bytes | msgspec.Raw | Raw], where
     """
     kind = gathered.kind
     where = where or _APIS[kind.origin]
-    gathered.seen = True
-    odd: Unknown | None = None
     wire = "Secret" if kind is kinds.HELM_RELEASES else kind.wire
-    for item in items:
-        try:
-            gathered.add(Batch(kind, [item], where, "", None, wire))
-        except InputError as error:
-            what = str(error).removeprefix(f"{where}: ").removesuffix("; make the file again")
-            odd = odd or Unknown(Cause.ERROR, f"{kind.name}: an object could not be read: {what}")
-    return odd
+    error = gathered.add_each(Batch(kind, list(items), where, "", None, wire))
+    if error is None:
+        return None
+    what = str(error).removeprefix(f"{where}: ").removesuffix("; make the file again")
+    return Unknown(Cause.ERROR, f"{kind.name}: an object could not be read: {what}")
 
 
 def _take(tables: dict[str, Gathered], answer: Answer) -> Unknown | None:
@@ -136,7 +131,9 @@ def _take(tables: dict[str, Gathered], answer: Answer) -> Unknown | None:
     odd = gather(fresh, answer.items)
     for key in fresh.lines:
         if key not in held.lines:
-            held.lines[key], held.where[key], held.typed[key] = fresh.lines[key], fresh.where[key], fresh.typed[key]
+            held.lines[key], held.where[key] = fresh.lines[key], fresh.where[key]
+            if key in fresh.typed:
+                held.typed[key] = fresh.typed[key]
             if key in fresh.unknown:
                 held.unknown[key] = fresh.unknown[key]
     held.seen = True

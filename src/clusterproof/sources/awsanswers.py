@@ -27,9 +27,11 @@ _AWS_IDS: dict[str, Kind[Any]] = {
     "AutoScalingGroupName": kinds.AUTO_SCALING_GROUPS,
     "nodegroupName": kinds.NODEGROUPS,
     "fargateProfileName": kinds.FARGATE_PROFILES,
+    "addonArn": kinds.ADDONS,
+    "associationId": kinds.POD_IDENTITY_ASSOCIATION_IDS,
 }
 """A bare list (``--query``) by a member that only one kind has; longest-lived kinds only."""
-_ONE_EACH = (kinds.NODEGROUPS, kinds.FARGATE_PROFILES)
+_ONE_EACH = tuple(kind for kind, _, _ in kinds.DESCRIBED)
 """Kinds whose command prints one object: it says nothing of the others."""
 
 
@@ -74,9 +76,10 @@ def _member(
             raise InputError(f"{member}: {found_type}", where=where)
         return Batch(kind, [value], where, member, coverage if kind is kinds.CLUSTERS else None)
     listed = items(value, where, member) if is_set(value) else []
-    if kind in (kinds.NODEGROUP_NAMES, kinds.FARGATE_PROFILE_NAMES):
-        names = [plain(item, where, f"{member}[{n}]") for n, item in enumerate(listed)]
-        return Batch(kind, [{"name": name} for name in names], where, member, coverage)
+    if any(kind is names for _, names, _ in kinds.DESCRIBED):
+        return _listed_names(
+            kind, [plain(item, where, f"{member}[{n}]") for n, item in enumerate(listed)], coverage, where, found
+        )
     if kind is kinds.INSTANCES:
         flat: list[Any] = []
         for number, reservation in enumerate(listed):
@@ -90,6 +93,23 @@ def _member(
     if kind is kinds.PREFIX_LIST_ENTRIES:
         return _entries(listed, coverage, where, file, found, top)
     return Batch(kind, listed, where, member, coverage)
+
+
+def _listed_names(kind: Kind[Any], listed: list[Any], coverage: Coverage, where: str, found: Found) -> Batch | None:
+    """Names, or the summaries of pod identity associations; other commands print other things by the same member."""
+    if kind is kinds.POD_IDENTITY_ASSOCIATION_IDS:
+        ours = all(isinstance(item, dict) and "associationId" in item for item in listed)
+        items_of = listed
+    else:
+        # describe-addon-versions prints objects as "addons": what could be installed, not what is.
+        ours = kind is not kinds.ADDON_NAMES or all(isinstance(item, str) for item in listed)
+        items_of = [{"name": name} for name in listed]
+    if not ours:
+        found.notes.append(
+            f"{where}: {kind.wire} that are not those of {kind.command.partition(' --')[0]} were left aside"
+        )
+        return None
+    return Batch(kind, items_of, where, kind.wire, coverage)
 
 
 def _prefix_lists(listed: list[Any], coverage: Coverage, where: str) -> Batch:
@@ -128,5 +148,7 @@ def bare_list(top: list[Any], first: dict[str, Any], where: str) -> Batch | None
     """A list without a wrapper (``--query``), known by a member that only one kind has; None when none is."""
     for member, kind in _AWS_IDS.items():
         if member in first:
+            if kind is kinds.POD_IDENTITY_ASSOCIATION_IDS and "roleArn" in first:  # a list names no role
+                return Batch(kinds.POD_IDENTITY_ASSOCIATIONS, top, where, "", None)
             return Batch(kind, top, where, "", None if kind in _ONE_EACH else WHOLE)
     return None

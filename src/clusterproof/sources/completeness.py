@@ -48,8 +48,11 @@ def settle(
         for gathered in tables.values():
             _promote(gathered, list(namespaces.lines))
     _absent_custom_resources(tables, elsewhere)
-    _nodegroups(tables, cluster, elsewhere)
-    _fargate_profiles(tables, cluster, elsewhere)
+    for one, listing, noun in kinds.DESCRIBED:
+        names = tables.get(listing.name)
+        if one is kinds.NODEGROUPS:
+            names = _nodegroup_names(tables, names, cluster)
+        _described(tables, one, listing, names, (noun, cluster), elsewhere)
     _prefix_lists(tables)
     for kind in asked:
         if kind.name in elsewhere:
@@ -89,21 +92,12 @@ def _absent_custom_resources(tables: dict[str, Gathered], elsewhere: set[str]) -
             tables[kind.name].coverage.append(Coverage(EVERYWHERE))
 
 
-def _nodegroups(tables: dict[str, Gathered], cluster: str, elsewhere: set[str]) -> None:
-    """describe-nodegroup prints one: the whole is known when a list names the same set."""
-    names = tables.get(kinds.NODEGROUP_NAMES.name)
+def _nodegroup_names(tables: dict[str, Gathered], names: Gathered | None, cluster: str) -> Gathered | None:
+    """The list of node groups, else what the tags of the Auto Scaling groups say."""
     scaling = tables.get(kinds.AUTO_SCALING_GROUPS.name)
     if (names is None or not _complete(names)) and cluster and scaling and _complete(scaling):
-        names = _names_from_tags(tables, scaling, cluster)
-    _described(tables, kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, names, ("node group", cluster), elsewhere)
-
-
-def _fargate_profiles(tables: dict[str, Gathered], cluster: str, elsewhere: set[str]) -> None:
-    """describe-fargate-profile prints one: the whole is known when list-fargate-profiles names the same set."""
-    names = tables.get(kinds.FARGATE_PROFILE_NAMES.name)
-    _described(
-        tables, kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, names, ("Fargate profile", cluster), elsewhere
-    )
+        return _names_from_tags(tables, scaling, cluster)
+    return names
 
 
 def _described(
@@ -114,7 +108,10 @@ def _described(
     words: tuple[str, str],
     elsewhere: set[str],
 ) -> None:
-    """The coverage of a kind that is described one by one, from the list of names; ``words``: noun and cluster."""
+    """The coverage of a kind that is described one by one: the whole is known when a list names the same set.
+
+    ``words``: noun and cluster.
+    """
     noun, cluster = words
     groups = tables.get(one.name)
     if one.name in elsewhere:
@@ -134,11 +131,12 @@ def _described(
     if lacking and groups.failures:
         return
     if lacking:
-        command = one.command.replace("CLUSTER", cluster or "CLUSTER").replace("NAME", lacking[0])
+        placeholder = "ID" if one is kinds.POD_IDENTITY_ASSOCIATIONS else "NAME"
+        command = one.command.replace("CLUSTER", cluster or "CLUSTER").replace(f" {placeholder} ", f" {lacking[0]} ")
         what = Unknown(
             Cause.INCOMPLETE,
             f"{noun}{'s' if len(lacking) > 1 else ''} {_some(lacking)} listed but not described",
-            f"run: {command} > {noun.lower().replace(' ', '')}-{lacking[0]}.json",
+            f"run: {command} > {noun.lower().replace(' ', '').replace('-', '')}-{lacking[0]}.json",
         )
         groups.coverage = [Coverage(EVERYWHERE, what)]
     else:

@@ -12,13 +12,16 @@ from clusterproof.snapshot.compare import canonical
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, MemoryLines, Table, UnknownField
-from clusterproof.sources import asis
+from clusterproof.sources.asis import AsIs
 from clusterproof.sources.batches import Batch
 from clusterproof.sources.clierrors import Failure
 from clusterproof.sources.documents import decode, wrong_type
 from clusterproof.sources.hints import api_version_of
 
 Raw = dict[str, Any]
+
+_NOUNS = {kind.name: noun for kind, _, noun in kinds.DESCRIBED}
+"""What belongs to one EKS cluster and has a name that another cluster may use as well."""
 
 
 class Gathered:
@@ -27,7 +30,8 @@ class Gathered:
     Attributes:
         cluster: the EKS cluster that was chosen, if one was.
         lines, where: the objects' JSON texts, and the file each came from, by key.
-        typed: the decoded objects by key.
+        typed: the decoded objects by key; not of pods, which are many: their types are judged, and no more is kept
+            than their texts, since a check reads most of them as outlines.
         unknown: fields of objects that redaction made unknown.
         coverage: what each file said of completeness.
         failures: what could not be read.
@@ -45,7 +49,8 @@ class Gathered:
         self.seen = False
         self._decoder = msgspec.json.Decoder(kind.type)
         self._encoder = msgspec.json.Encoder()
-        self._api_version = api_version_of(kind)
+        self._as_is = AsIs(kind, api_version_of(kind))
+        self._keeps_typed = kind is not kinds.PODS
 
     def add(self, batch: Batch) -> None:
         """Takes a batch's objects.
@@ -59,10 +64,21 @@ class Gathered:
         for number, item in enumerate(batch.items):
             self._add(item, batch, number)
 
+    def add_each(self, batch: Batch) -> InputError | None:
+        """Takes those of a batch's objects that can be taken; why the first of the others cannot, or None."""
+        self.seen = True
+        failed: InputError | None = None
+        for number, item in enumerate(batch.items):
+            try:
+                self._add(item, batch, number)
+            except InputError as error:
+                failed = failed or error
+        return failed
+
     def _add(self, item: Any, batch: Batch, number: int) -> None:
-        at = f"{batch.path}[{number}]" if batch.path and len(batch.items) > 1 else batch.path
         if self._take_as_is(item, batch):
             return
+        at = f"{batch.path}[{number}]" if batch.path and len(batch.items) > 1 else batch.path
         raw, text = _plain(item, batch, at)
         # Items of a typed SecretList carry no kind of their own.
         if self.kind is kinds.HELM_RELEASES and (raw.get("kind") or batch.wire) == "Secret":
@@ -75,9 +91,9 @@ class Gathered:
 
     def _take_as_is(self, item: Any, batch: Batch) -> bool:
         """Takes an object as the text that it is, where redaction has nothing to do; whether it was taken."""
-        if self.kind.origin != "kubernetes" or not isinstance(item, (msgspec.Raw, bytes)):
+        if not isinstance(item, (msgspec.Raw, bytes)):
             return False
-        line = asis.kept(bytes(item), self.kind, self._api_version, batch.wire or self.kind.wire)
+        line = self._as_is.kept(item, batch.wire or self.kind.wire)
         if line is None:
             return False
         try:
@@ -88,7 +104,7 @@ class Gathered:
         return True
 
     def _keep(self, key: str, line: bytes, typed: Any, fields: redact.Fields, batch: Batch) -> None:
-        if self.kind is kinds.NODEGROUPS and self._of_another_cluster(key, typed, batch):
+        if self.kind.name in _NOUNS and self._of_another_cluster(key, typed, batch):
             return
         if key in self.lines:
             held = self.lines[key]
@@ -100,19 +116,20 @@ class Gathered:
             return
         self.lines[key] = line
         self.where[key] = batch.where
-        self.typed[key] = typed
+        if self._keeps_typed:
+            self.typed[key] = typed
         if fields:
             self.unknown[key] = fields
 
     def _of_another_cluster(self, key: str, typed: Any, batch: Batch) -> bool:
-        """Whether a node group is of a cluster that was not chosen; two clusters may have groups of one name."""
+        """Whether a node group (add-on …) is of a cluster that was not chosen; two may have some of one name."""
         cluster = typed.cluster_name
         if self.cluster and cluster:
             return bool(cluster != self.cluster)
         held = self.typed.get(key)
         if held is not None and held.cluster_name and cluster and held.cluster_name != cluster:
             raise InputError(
-                f"node groups of two clusters, {held.cluster_name} and {cluster}, are given together (one in "
+                f"{_NOUNS[self.kind.name]}s of two clusters, {held.cluster_name} and {cluster}, are given together (one in "
                 f"{self.where[key]}); choose with --cluster NAME",
                 where=batch.where,
             )
@@ -159,8 +176,8 @@ class Gathered:
         """What was gathered, as a snapshot's table."""
         unknown = [UnknownField(key, path, why) for key, found in self.unknown.items() for path, why in found]
         table = Table(self.kind, MemoryLines(list(self.lines.values())), added_up(self), unknown)
-        # Decoding was needed to judge the types: it need not be done twice.
-        table.__dict__["objects"] = tuple(self.typed.values())
+        if self._keeps_typed:  # decoding was needed to judge the types: it need not be done twice
+            table.__dict__["objects"] = tuple(self.typed.values())
         return table
 
 

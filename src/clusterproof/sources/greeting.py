@@ -41,11 +41,17 @@ class Greeting(msgspec.Struct, frozen=True):
             found.append(f"cluster: not read: {self.cluster_problem}")
         for item in self.accounts:
             if not item.usable and item.problem is not None:
-                found.append(f"AWS: {item.problem}")
+                found.append(f"AWS: not read: {of_aws(str(item.problem))}")
             else:
                 whose = f"account {item.account}, " if item.account else ""
                 profile = f" (profile {item.profile})" if item.profile and item.arn else ""
-                found.append(f"AWS: {whose}{self.region}, as {item.text}{profile}")
+                silent = f"; whose they are is not known: {of_aws(item.problem.detail)}" if item.problem else ""
+                found.append(f"AWS: {whose}{self.region}, as {item.text}{profile}{silent}")
         if self.account_problem:
             found.append(f"AWS: not read: {self.account_problem}")
         return tuple(found)
+
+
+def of_aws(problem: str) -> str:
+    """A problem of a whole profile, to be said after ``AWS:``."""
+    return problem.removeprefix("AWS could not be read: ")

@@ -22,7 +22,7 @@ _CLUSTER_LABELS = ("alpha.eksctl.io/cluster-name", "eks.amazonaws.com/cluster-na
 
 
 def select(tables: Mapping[str, Gathered], cluster: str) -> None:
-    """With ``--cluster NAME``: forget the EKS clusters, node groups and Fargate profiles of other names.
+    """With ``--cluster NAME``: forget the EKS clusters of other names, and what is theirs (node groups, add-ons …).
 
     Raises:
         InputError: no describe-cluster output is of that name.
@@ -38,15 +38,16 @@ def select(tables: Mapping[str, Gathered], cluster: str) -> None:
     if clusters:
         for key in [key for key in clusters.lines if key != cluster]:
             clusters.drop(key)
-    for one, listing in (
-        (kinds.NODEGROUPS, kinds.NODEGROUP_NAMES),
-        (kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES),
-    ):
+    for one, listing, _ in kinds.DESCRIBED:
         _drop_foreign(tables.get(one.name), tables.get(listing.name), cluster)
 
 
 def _drop_foreign(groups: Gathered | None, names: Gathered | None, cluster: str) -> None:
     """Forgets what other clusters have, and its names."""
+    summaries = kinds.POD_IDENTITY_ASSOCIATION_IDS
+    if names is not None and names.kind is summaries:  # unlike bare names, a summary says whose it is
+        for key in [key for key, item in names.typed.items() if item.cluster_name not in ("", cluster)]:
+            names.drop(key)
     if groups is None:
         return
     kept = {key for key, group in groups.typed.items() if group.cluster_name in ("", cluster)}
@@ -71,14 +72,22 @@ def meta(tables: Mapping[str, Gathered], cluster: str) -> Meta:
         version = found.version or version
         _from_arn(found.arn, where, regions, accounts)
     _only_one("clusters", names)
+
+    def said(name: str, arn: str, where: str) -> None:
+        if name:
+            names.setdefault(name, where)
+        _from_arn(arn, where, regions, accounts)
+
     for group, where in _each(tables, kinds.NODEGROUPS):
-        if group.cluster_name:
-            names.setdefault(group.cluster_name, where)
-        _from_arn(group.nodegroup_arn, where, regions, accounts)
+        said(group.cluster_name, group.nodegroup_arn, where)
     for profile, where in _each(tables, kinds.FARGATE_PROFILES):
-        if profile.cluster_name:
-            names.setdefault(profile.cluster_name, where)
-        _from_arn(profile.fargate_profile_arn, where, regions, accounts)
+        said(profile.cluster_name, profile.fargate_profile_arn, where)
+    for addon, where in _each(tables, kinds.ADDONS):
+        said(addon.cluster_name, addon.addon_arn, where)
+    for association, where in _each(tables, kinds.POD_IDENTITY_ASSOCIATIONS):
+        said(association.cluster_name, association.association_arn, where)
+    for summary, where in _each(tables, kinds.POD_IDENTITY_ASSOCIATION_IDS):
+        said(summary.cluster_name, summary.association_arn, where)
     for node, where in _each(tables, kinds.NODES):
         for label in _CLUSTER_LABELS:
             if label in node.metadata.labels:

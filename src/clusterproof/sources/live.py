@@ -22,7 +22,7 @@ from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, Snapshot
 from clusterproof.sources.answers import Answer, assemble
 from clusterproof.sources.aws_api.match import check_match
 from clusterproof.sources.aws_api.records import AccountOptions, AccountRead
-from clusterproof.sources.greeting import Greeting
+from clusterproof.sources.greeting import Greeting, of_aws
 from clusterproof.sources.kubernetes_api.options import ClusterOptions, ClusterRead
 from clusterproof.sources.kubernetes_api.options import Identity as ClusterIdentity
 from clusterproof.sources.permissions import needed_kinds
@@ -122,6 +122,7 @@ class _Reading:
         self._cluster: ClusterRead | None = None
         self._account: AccountRead | None = None
         self._problems: dict[str, str] = {}
+        self._lent = ""  # the profile that only the kubeconfig names
 
     def read(self, time: str) -> Snapshot:
         """Everything, as one snapshot."""
@@ -132,7 +133,7 @@ class _Reading:
         if self._options.aws:
             begun.append((_ACCOUNT, self._read_account))
         else:
-            self._problems[_ACCOUNT] = "left out by --no-aws; read again without it"
+            self._problems[_ACCOUNT] = "left out by --no-aws; read again without --no-aws"
         try:
             with paused():  # here, because the two threads begin and end at different times
                 for name, work in begun:
@@ -199,7 +200,8 @@ class _Reading:
 
     def _greeted(self, greetings: Mapping[str, Any]) -> None:
         region, accounts = greetings.get(_ACCOUNT, ("", ()))
-        if self._greet is not None:
+        read = _CLUSTER in greetings or any(item.usable for item in accounts)
+        if self._greet is not None and read:  # else one error says both causes
             self._greet(
                 Greeting(
                     greetings.get(_CLUSTER),
@@ -220,8 +222,13 @@ class _Reading:
             self._needs.ready.set()
         elif name == _ACCOUNT and isinstance(error, UsageError) and not named and "no AWS region" in str(error):
             pass
+        elif name == _ACCOUNT and isinstance(error, UsageError) and self._lent:
+            self._problems[name] = f"{error}; that profile is the one that the kubeconfig's credential plugin uses"
+            return
         elif name == _ACCOUNT and isinstance(error, InputError):
             raise InputError(f"{error}, or leave AWS out with --no-aws")
+        elif name == _ACCOUNT and isinstance(error, UsageError) and not named:
+            raise UsageError(f"{error}; or leave AWS out with --no-aws")
         else:
             raise error
         self._problems[name] = str(error)
@@ -270,7 +277,7 @@ class _Reading:
         options, says = self._options, self._says or ClusterIdentity()
         profiles = options.aws_profiles
         if not profiles and says.aws_profile and not any(self._environ.get(name) for name in _OWN_CREDENTIALS):
-            profiles = (says.aws_profile,)
+            profiles, self._lent = (says.aws_profile,), says.aws_profile
         asked = AccountOptions(
             profiles=profiles,
             region=options.region,
@@ -326,7 +333,7 @@ class _Reading:
         problems = [item.problem for item in self._account.identities if item.problem] if self._account else []
         aws = self._problems.get(_ACCOUNT) or (str(problems[0]) if problems else "no call was answered")
         return (
-            f"nothing could be read: {self._problems[_CLUSTER]}; AWS: {aws}; "
+            f"nothing could be read: {self._problems[_CLUSTER]}; AWS: {of_aws(aws)}; "
             "or name files to read instead: clusterproof check DIR, or try clusterproof demo"
         )
 
@@ -341,4 +348,5 @@ class _Reading:
 
 def _unread(kind: Kind[Any], why: str) -> Unknown:
     said, _, remedy = why.partition("; ")
+    remedy = remedy or "mend that, then read again"
     return Unknown(Cause.NOT_COLLECTED, f"{kind.name} could not be read: {said}", remedy)

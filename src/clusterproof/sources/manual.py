@@ -43,6 +43,11 @@ _COSTS = {
     "nodegroup-names": "whether all node groups were described is unknown",
     "fargate-profiles": "which pods run on Fargate, and in which subnets, is unknown",
     "fargate-profile-names": "whether Fargate takes any pods is unknown",
+    "addons": "what EKS was told to install is unknown to expressions of your own; no built-in rule rests on it (what runs "
+    "is what the DaemonSets say)",
+    "addon-names": "whether all add-ons were described is unknown",
+    "pod-identity-associations": "which role a service account's pods get is unknown to expressions of your own",
+    "pod-identity-association-ids": "whether all pod identity associations were described is unknown",
     "auto-scaling-groups": "self-managed groups, and subnets of new nodes, are unknown",
     "launch-template-versions": "the security groups of new nodes are unknown where a template sets them",
     "instances": "the interfaces of running nodes are unknown",
@@ -62,7 +67,22 @@ _COSTS = {
         "whether such policies exist, which are not modelled, is unknown (only where its CRD is installed)",
     ),
 }
-_LOOPED = {kinds.NODEGROUPS.name, kinds.FARGATE_PROFILES.name, kinds.PREFIX_LIST_ENTRIES.name}
+_LOOPS: tuple[tuple[Kind[Any], Kind[Any], str, str, str], ...] = (
+    (kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, "NAME", "nodegroups[]", "nodegroup-"),
+    (kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, "NAME", "fargateProfileNames[]", "fargateprofile-"),
+    (kinds.ADDONS, kinds.ADDON_NAMES, "NAME", "addons[]", "addon-"),
+    (
+        kinds.POD_IDENTITY_ASSOCIATIONS,
+        kinds.POD_IDENTITY_ASSOCIATION_IDS,
+        "ID",
+        "associations[].associationId",
+        "podidentityassociation-",
+    ),
+    (kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS, "ID", "PrefixLists[].PrefixListId", ""),
+)
+"""What is asked one by one: the kind, the kind that lists them, what stands for one in the command, the list's members
+as a JMESPath, and how the names of the files begin."""
+_LOOPED = {kind.name for kind, *_ in _LOOPS}
 _QUIET = " 2>&1"
 
 
@@ -75,28 +95,16 @@ def script() -> str:
     """A POSIX shell script that makes a full dump of one cluster; needs ``CLUSTER`` and the usual credentials."""
     lines = ["set -u", "CLUSTER=${CLUSTER:?the name of the EKS cluster}", "mkdir -p dump && cd dump || exit", ""]
     lines += [f"{_shell(kind)} > {kind.name}.json{_QUIET}" for kind in ALL if kind.name not in _LOOPED]
-    nodegroup = _shell(kinds.NODEGROUPS).replace("NAME", '"$name"')
-    entries = _shell(kinds.PREFIX_LIST_ENTRIES).replace("ID", '"$id"')
-    names = _shell(kinds.NODEGROUP_NAMES).replace("--output json", "--output text --query 'nodegroups[]'")
-    profile = _shell(kinds.FARGATE_PROFILES).replace("NAME", '"$name"')
-    profiles = _shell(kinds.FARGATE_PROFILE_NAMES).replace(
-        "--output json", "--output text --query 'fargateProfileNames[]'"
-    )
-    ids = _shell(kinds.MANAGED_PREFIX_LISTS).replace(
-        "--output json", "--output text --query 'PrefixLists[].PrefixListId'"
-    )
-    lines += [
-        "",
-        f"for name in $({names}); do",
-        f'  {nodegroup} > "nodegroup-$name.json"{_QUIET}',
-        "done",
-        f"for name in $({profiles}); do",
-        f'  {profile} > "fargateprofile-$name.json"{_QUIET}',
-        "done",
-        f"for id in $({ids}); do",
-        f'  {entries} > "$id.json"{_QUIET}',
-        "done",
-    ]
+    lines.append("")
+    for kind, listing, placeholder, query, prefix in _LOOPS:
+        variable = placeholder.lower()
+        listed = _shell(listing).replace("--output json", f"--output text --query '{query}'")
+        one = _shell(kind).replace(f" {placeholder} ", f' "${variable}" ')
+        lines += [
+            f"for {variable} in $({listed}); do",
+            f'  {one} > "{prefix}${variable}.json"{_QUIET}',
+            "done",
+        ]
     return "\n".join(lines) + "\n"
 
 

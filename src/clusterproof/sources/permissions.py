@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from clusterproof.snapshot import kinds as registry
 from clusterproof.snapshot.kinds import ALL, BY_NAME, HELM_RELEASES, Kind
 
 ROLE = "clusterproof-reader"
@@ -26,15 +27,24 @@ _SECRETS = """\
 """
 
 
+ON_REQUEST: tuple[Kind[Any], ...] = (
+    registry.ADDONS,
+    registry.ADDON_NAMES,
+    registry.POD_IDENTITY_ASSOCIATIONS,
+    registry.POD_IDENTITY_ASSOCIATION_IDS,
+)
+"""Kinds of AWS that no rule of the engine rests on: for a profile they are read only where its expressions name them."""
+
+
 def needed_kinds(profile: Any = None) -> tuple[Kind[Any], ...]:
     """The kinds that checking a profile reads, in the registry's order.
 
     All that placement, reachability and the world read, whatever the profile asks: a path decides every layer that
     lies on it, and which one decides is known only afterwards. To these come the kinds that the profile's own
-    expressions name.
+    expressions name, each with the kind that lists which there are.
 
     Args:
-        profile: a :class:`clusterproof.profiles.model.Profile`, or None.
+        profile: a :class:`clusterproof.profiles.model.Profile`, or None for what any profile may ask of AWS.
     """
     from clusterproof.sources.kubernetes_api.options import READ
 
@@ -42,7 +52,9 @@ def needed_kinds(profile: Any = None) -> tuple[Kind[Any], ...]:
     for requirement in profile.requirements if profile is not None else ():
         if requirement.check.cel is not None:
             named.update(requirement.check.cel.kinds)
-    chosen = {kind.name for kind in READ} | {kind.name for kind in ALL if kind.origin == "aws"} | named
+    named.update(listing.name for kind, listing, _ in registry.DESCRIBED if kind.name in named)
+    rested = {kind.name for kind in ALL if kind.origin == "aws" and (profile is None or kind not in ON_REQUEST)}
+    chosen = {kind.name for kind in READ} | rested | named
     return tuple(kind for kind in ALL if kind.name in chosen and kind.name in BY_NAME)
 
 

@@ -19,7 +19,7 @@ from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Taint
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
 from clusterproof.world.groups import unread
-from clusterproof.world.model import Attachment, Interface, NodeGroup, Workload
+from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup, Workload
 from clusterproof.world.readable import ARCH, HOSTNAME, OS, ZONE
 from clusterproof.world.templates import NEW_NODE, REGION_LABELS, ZONE_LABELS, Template
 from clusterproof.world.workloads import FARGATE_PROFILE
@@ -29,23 +29,44 @@ TAINT = Taint(COMPUTE_TYPE, "NoSchedule", "fargate")
 _GONE = ("DELETING", "CREATE_FAILED")
 
 
+def undescribed(groups: Iterable[NodeGroup]) -> tuple[Unknown, ...]:
+    """Profiles that may take pods and whose selectors were not read."""
+    return tuple(
+        group.template
+        for group in groups
+        if group.kind is GroupKind.FARGATE and group.can_grow and isinstance(group.template, Unknown)
+    )
+
+
 class Profiles:
     """Answers which profile takes a workload's pods."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, unread_profiles: Iterable[Unknown] = ()) -> None:
+        self._unread = tuple(unread_profiles)
         # "Fargate picks up the profile based on alphanumeric sorting by profile name."
         found = (item for item in snapshot.objects(kinds.FARGATE_PROFILES) if item.status not in _GONE)
         self._profiles = sorted(found, key=lambda item: item.fargate_profile_name)
 
     def of(self, workload: Workload) -> str:
         """The profile that takes pods made from the workload's template; empty where none of those described does."""
-        if not self._profiles or workload.every_node or workload.annotations.get(COMPUTE_TYPE) == "ec2":
+        if not self._profiles or not _may_be_taken(workload):
             return ""
         matching = [item.fargate_profile_name for item in self._profiles if _takes(item, workload)]
         wanted = workload.labels.get(FARGATE_PROFILE, "")
         if wanted in matching:
             return wanted
         return matching[0] if matching else ""
+
+    def unseen(self, workload: Workload) -> tuple[Unknown, ...]:
+        """Profiles that were not read and may take the workload's next pod away from the nodes.
+
+        Pods that run on nodes today say that no profile took *them*; a profile that was made since takes the next.
+        """
+        return self._unread if _may_be_taken(workload) else ()
+
+
+def _may_be_taken(workload: Workload) -> bool:
+    return not workload.every_node and workload.annotations.get(COMPUTE_TYPE) != "ec2"
 
 
 def _takes(profile: FargateProfile, workload: Workload) -> bool:

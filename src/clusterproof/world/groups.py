@@ -22,7 +22,7 @@ from clusterproof.snapshot.aws import AutoScalingGroup, Tag
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.kubernetes import Node
-from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.snapshot.snapshot import Snapshot, not_collected
 from clusterproof.world.instancetypes import always_nvidia, example_types, named_types
 from clusterproof.world.model import GroupKind, NodeGroup
 from clusterproof.world.pools import AUTO_MODE_GROUP, KINDS, NODEPOOL, Requirements, makes_none, provider
@@ -59,16 +59,15 @@ def unread(snapshot: Snapshot, kind: Kind[Any], what: str, remedy: str) -> Unkno
         remedy: what makes it known where nothing stood in the way.
     """
     missing = snapshot.missing(kind)
-    if missing is None or missing.cause is Cause.NOT_COLLECTED:
+    if missing is None or missing == not_collected(kind):  # live, why nothing was asked is said
         return Unknown(Cause.NOT_COLLECTED, what, remedy)
-    if missing.cause is Cause.INCOMPLETE:
-        # A list of the API that was cut says so; of AWS, one description is missing beside others, which the clause says.
-        return (
-            Unknown(missing.cause, f"{what} ({missing.detail})", remedy)
-            if kind.origin == "kubernetes"
-            else Unknown(Cause.NOT_COLLECTED, what, remedy)
-        )
-    return Unknown(missing.cause, f"{what} ({missing.detail})", missing.remedy or remedy)
+    detail = f"{what} ({missing.detail})"
+    if missing.cause is not Cause.INCOMPLETE:
+        return Unknown(missing.cause, detail, missing.remedy or remedy)
+    if kind.origin == "kubernetes":  # a list that was cut
+        return Unknown(missing.cause, detail, remedy)
+    # Of AWS one description is missing beside others, which the clause itself says.
+    return Unknown(Cause.NOT_COLLECTED, what, remedy)
 
 
 def owner_of(tags: Mapping[str, str]) -> str:

@@ -7,9 +7,11 @@ use AWS Fargate when launched"; Karpenter, "NodePools" and "Upgrade guide" (Prov
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.groups import clusters_named, instance_id, unread
 from clusterproof.world.model import Workload
@@ -36,17 +38,21 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
         remedy = f"run: {kinds.AUTO_SCALING_GROUPS.command} > auto-scaling-groups.json"
         result.append(unread(snapshot, kinds.AUTO_SCALING_GROUPS, what, remedy))
     missing = snapshot.missing(kinds.CLUSTERS)
-    if missing is not None and _on_eks(snapshot):
+    if missing is not None and _shows_eks(snapshot):
         what = "whether EKS Auto Mode may make nodes of its own: the cluster's description was not read"
-        result.append(Unknown(missing.cause, what, missing.remedy))
+        result.append(unread(snapshot, kinds.CLUSTERS, what, missing.remedy))
     result += _unclaimed(snapshot)
     result += _unread_pools(snapshot, workloads)
-    profiles = snapshot.missing(kinds.FARGATE_PROFILE_NAMES)
-    if profiles is not None and (snapshot.objects(kinds.CLUSTERS) or _on_eks(snapshot)):
-        what = "Fargate may take pods: the names of the cluster's Fargate profiles were not read"
-        remedy = f"run: {kinds.FARGATE_PROFILE_NAMES.command} > {kinds.FARGATE_PROFILE_NAMES.name}.json"
-        result.append(unread(snapshot, kinds.FARGATE_PROFILE_NAMES, what, remedy))
-    return tuple(result)
+    return (*result, *unread_profiles(snapshot))
+
+
+def unread_profiles(snapshot: Snapshot) -> tuple[Unknown, ...]:
+    """Whether there may be Fargate profiles that nothing read names: on EKS, where their list was not read."""
+    if snapshot.missing(kinds.FARGATE_PROFILE_NAMES) is None or not _on_eks(snapshot):
+        return ()
+    what = "Fargate may take pods: the names of the cluster's Fargate profiles were not read"
+    remedy = f"run: {kinds.FARGATE_PROFILE_NAMES.command} > {kinds.FARGATE_PROFILE_NAMES.name}.json"
+    return (unread(snapshot, kinds.FARGATE_PROFILE_NAMES, what, remedy),)
 
 
 def _unread_pools(snapshot: Snapshot, workloads: Iterable[Workload]) -> list[Unknown]:
@@ -109,9 +115,18 @@ def _hidden_karpenter(snapshot: Snapshot) -> list[Unknown]:
     return [Unknown(unread_gaps[-1].cause, what, unread_gaps[-1].remedy)]
 
 
+_OF_EKS: tuple[Kind[Any], ...] = (kinds.CLUSTERS, kinds.NODEGROUP_NAMES, kinds.NODEGROUPS, kinds.FARGATE_PROFILES)
+
+
 def _on_eks(snapshot: Snapshot) -> bool:
-    return any(
-        label.startswith(("eks.amazonaws.com/", "alpha.eksctl.io/"))
-        for node in snapshot.objects(kinds.NODES)
-        for label in node.metadata.labels
+    """Whether anything that was read is of EKS: its API's objects, its version, its nodes."""
+    return any(snapshot.objects(kind) for kind in _OF_EKS) or _shows_eks(snapshot)
+
+
+def _shows_eks(snapshot: Snapshot) -> bool:
+    """Whether the cluster itself shows that it is of EKS: by its version (``v1.33.1-eks-0a1b2c3``) or its nodes' labels."""
+    nodes = snapshot.objects(kinds.NODES)
+    versions = [snapshot.meta.kubernetes_version, *(node.status.node_info.kubelet_version for node in nodes)]
+    return any("-eks-" in version for version in versions) or any(
+        label.startswith(("eks.amazonaws.com/", "alpha.eksctl.io/")) for node in nodes for label in node.metadata.labels
     )

@@ -14,12 +14,12 @@ from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Labels
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.dataplane import data_plane
-from clusterproof.world.fargate import Profiles
+from clusterproof.world.fargate import Profiles, undescribed
 from clusterproof.world.groups import node_groups
 from clusterproof.world.interfaces import Interfaces
 from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
 from clusterproof.world.nodes import EXTERNAL_ENI_CONFIG, node_classes
-from clusterproof.world.othermakers import other_makers
+from clusterproof.world.othermakers import other_makers, unread_profiles
 from clusterproof.world.readable import readable
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads
@@ -67,7 +67,7 @@ class World:
     @cached_property
     def fargate(self) -> Profiles:
         """Answers which Fargate profile takes a workload's pods."""
-        return Profiles(self.snapshot)
+        return Profiles(self.snapshot, [*undescribed(self.groups.values()), *unread_profiles(self.snapshot)])
 
     @cached_property
     def services(self) -> Services:

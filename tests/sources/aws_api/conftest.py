@@ -42,6 +42,13 @@ def demo_account() -> Iterator[Demo]:
             subnets=[account.file("subnets")["Subnets"][0]["SubnetId"]],
             selectors=[{"namespace": "batch"}],
         )
+        for name in ("worker", "frontend"):
+            account.eks.create_pod_identity_association(
+                clusterName="demo-gpu",
+                namespace="dynamo",
+                serviceAccount=name,
+                roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}",
+            )
         yield Demo(url, proxy, account)
 
 

@@ -14,6 +14,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.sources.aws_api.pages import Answered, Pages, listing
+
 Fault = Callable[[BaseHTTPRequestHandler, "Seen"], bool]
 """Answers a request itself, or says False to let it through."""
 
@@ -24,6 +26,10 @@ _EKS = (
     (r"/clusters/[^/]+/node-groups/[^/]+$", "DescribeNodegroup"),
     (r"/clusters/[^/]+/fargate-profiles$", "ListFargateProfiles"),
     (r"/clusters/[^/]+/fargate-profiles/[^/]+$", "DescribeFargateProfile"),
+    (r"/clusters/[^/]+/addons$", "ListAddons"),
+    (r"/clusters/[^/]+/addons/[^/]+$", "DescribeAddon"),
+    (r"/clusters/[^/]+/pod-identity-associations$", "ListPodIdentityAssociations"),
+    (r"/clusters/[^/]+/pod-identity-associations/[^/]+$", "DescribePodIdentityAssociation"),
 )
 
 
@@ -53,6 +59,7 @@ class Proxy:
         faults: by action (``ec2:DescribeSubnets``), or ``*`` for all: what answers instead of the server.
         most: the most requests that were under way at once.
         kept: answers of the server that are given again without asking it, by request; None: it is always asked.
+        pages: what gives lists in pages; None: they come as the server gives them.
     """
 
     def __init__(self, target: str) -> None:
@@ -61,7 +68,8 @@ class Proxy:
         self.seen: list[Seen] = []
         self.faults: dict[str, Fault] = {}
         self.most = 0
-        self.kept: dict[tuple[str, str, bytes], tuple[int, bytes, str, dict[str, Any]]] | None = None
+        self.kept: dict[tuple[str, str, bytes], Answered] | None = None
+        self.pages: Pages | None = None
         self._under_way = 0
         self._lock = threading.Lock()
 
@@ -75,6 +83,7 @@ class Proxy:
         self.seen.clear()
         self.faults.clear()
         self.most = 0
+        self.pages = None
 
     def handle(self, handler: BaseHTTPRequestHandler) -> None:
         """Answers one request."""
@@ -88,7 +97,7 @@ class Proxy:
             fault = self.faults.get(seen.action) or self.faults.get("*")
             if fault is not None and fault(handler, seen):
                 return
-            self._forward(handler, body)
+            send(handler, *self._answer(handler, seen.action, body))
         finally:
             with self._lock:
                 self._under_way -= 1
@@ -107,24 +116,31 @@ class Proxy:
         name = f"{service}:{action}"
         return Seen(service, name, page, sum(item.action == name for item in self.seen) + 1)
 
-    def _forward(self, handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        asked = (handler.command, handler.path, body)
+    def _answer(self, handler: BaseHTTPRequestHandler, action: str, body: bytes) -> Answered:
+        """What the server answers, or the page of it that is asked for."""
+        if self.pages is None or listing(action) is None:
+            return self._forwarded(handler, handler.path, body)
+        answer = self._forwarded(handler, *self.pages.whole(action, handler.path, body))
+        return self.pages.page(action, handler.path, body, answer)
+
+    def _forwarded(self, handler: BaseHTTPRequestHandler, path: str, body: bytes) -> Answered:
+        asked = (handler.command, path, body)
         if self.kept is not None and asked in self.kept:
-            send(handler, *self.kept[asked])
-            return
-        headers = {key: value for key, value in handler.headers.items() if key.lower() != "connection"}
+            return self.kept[asked]
+        left = ("connection", "content-length")
+        headers = {key: value for key, value in handler.headers.items() if key.lower() not in left}
         request = urllib.request.Request(  # noqa: S310 - http, made by the test
-            self.target + handler.path, body or None, headers, method=handler.command
+            self.target + path, body or None, headers, method=handler.command
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
                 status, found, text = answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             status, found, text = error.code, error.headers, error.read()
-        answer = (status, text, found.get("Content-Type", ""), {"x-amzn-errortype": found["x-amzn-errortype"]})
+        given = (status, text, found.get("Content-Type", ""), {"x-amzn-errortype": found["x-amzn-errortype"]})
         if self.kept is not None:
-            self.kept[asked] = answer
-        send(handler, *answer)
+            self.kept[asked] = given
+        return given
 
 
 def send(

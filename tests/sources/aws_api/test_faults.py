@@ -26,6 +26,8 @@ SECRET = "Encoded authorization failure message: c2VjcmV0LXRleHQ"
 LATER = {
     "nodegroup-names": {"nodegroups"},
     "fargate-profile-names": {"fargate-profiles"},
+    "addon-names": {"addons"},
+    "pod-identity-association-ids": {"pod-identity-associations"},
     "managed-prefix-lists": {"prefix-list-entries"},
 }
 """Kinds that cannot be known where another is not, since it lists their names."""
@@ -111,8 +113,9 @@ def test_the_cluster_denied(demo: Demo) -> None:
 
 def test_every_eks_call_denied(demo: Demo) -> None:
     """Nothing says which networks are the cluster's but the Auto Scaling groups: what they need is read all the same."""
-    for action in ("DescribeCluster", "ListNodegroups", "DescribeNodegroup", "ListFargateProfiles"):
-        demo.proxy.faults[f"eks:{action}"] = refuse("403", 403)
+    for kind in AWS:
+        if kind.group == "eks":
+            demo.proxy.faults[kind.permission] = refuse("403", 403)
     given = read()
     eks = {kind.name for kind in AWS if kind.group == "eks"}
     assert set(missing(given)) == eks

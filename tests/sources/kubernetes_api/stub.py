@@ -19,7 +19,7 @@ import json
 import re
 import ssl
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -62,7 +62,10 @@ _CORE = (
 _CLUSTER_SCOPED = {"nodes", "namespaces", "persistentvolumes", "customresourcedefinitions"}
 
 
-FAULTS = ("401", "403", "404", "410", "429", "500", "503", "504", "slow", "hang", "cut", "html", "reset", "garbage")
+FAULTS = (
+    *("401", "403", "404", "410", "429", "500", "503", "504"),
+    *("slow", "hang", "cut", "html", "reset", "garbage", "circle"),
+)
 """Every fault that :meth:`Stub.fault` knows, for matrices."""
 
 
@@ -144,6 +147,14 @@ class Stub:
         held = self.objects.setdefault((version, name), [])
         held += [self._recorded(version, raw) for raw in objects]
         held.sort(key=lambda item: item[0])
+
+    def change(self, version: str, resource: str, key: str, act: Callable[[Raw], object]) -> None:
+        """Change an object in place; its key is ``namespace/name``."""
+        held = self.objects[version, resource]
+        number = next(number for number, (name, _, _) in enumerate(held) if name == key)
+        raw = json.loads(json.dumps(held[number][2]))
+        act(raw)
+        held[number] = self._recorded(version, raw)
 
     def serve_group(self, group_version: str, *names: str, namespaced: bool = False, preferred: bool = False) -> None:
         """Another group/version with these resources."""
@@ -396,6 +407,11 @@ def _world(world: str | Path | Mapping[str, Sequence[Raw]]) -> dict[str, list[Ra
         return _files(world)
     with resources.as_file(resources.files("clusterproof") / "worlds" / world / "kubernetes") as path:
         return _files(path)
+
+
+def recorded(directory: Path) -> dict[str, list[Raw]]:
+    """The objects of a directory of ``kubectl get -o json`` files by resource, as :class:`Stub` takes them."""
+    return _files(directory)
 
 
 def _files(directory: Path) -> dict[str, list[Raw]]:

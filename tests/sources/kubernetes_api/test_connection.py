@@ -356,7 +356,7 @@ def test_nothing_is_a_kubernetes_api(stub: Stub, options: Options, fault: str) -
     assert {
         "html": "it is no Kubernetes API",
         "401": "401",
-        "hang": "silent",
+        "hang": "silent for 200 ms",
         "reset": "broke",
         "cut": "broke",
     }[fault] in text

@@ -64,7 +64,7 @@ def test_watch_ends_with_a_bookmark(http: httpx.Client) -> None:
     assert [json.loads(line)["type"] for line in resumed.splitlines()] == ["BOOKMARK"]
 
 
-@pytest.mark.parametrize("fault", [name for name in FAULTS if name != "slow"])
+@pytest.mark.parametrize("fault", [name for name in FAULTS if name not in ("slow", "circle")])
 def test_every_fault_is_felt(stub: Stub, http: httpx.Client, fault: str) -> None:
     """A plain client never gets a whole good answer from a struck path, and gets one from others."""
     stub.fault("/api/v1/pods", fault)
@@ -75,6 +75,17 @@ def test_every_fault_is_felt(stub: Stub, http: httpx.Client, fault: str) -> None
         good = False
     assert not good
     assert http.get("/api/v1/nodes").json()["kind"] == "NodeList"
+
+
+def test_a_circle_never_ends(stub: Stub, http: httpx.Client) -> None:
+    """The third page leads to the second; no page leads to itself."""
+    stub.fault("/api/v1/nodes", "circle")
+    tokens: list[str] = []
+    for _ in range(5):
+        given = http.get("/api/v1/nodes", params={"limit": "1"} | ({"continue": tokens[-1]} if tokens else {}))
+        tokens.append(given.json()["metadata"]["continue"])
+    assert tokens == [tokens[0], tokens[1]] * 2 + [tokens[0]]
+    assert tokens[0] != tokens[1]
 
 
 def test_faults_are_counted_down(stub: Stub, http: httpx.Client) -> None:

@@ -98,6 +98,17 @@ class Server(ThreadingHTTPServer):
         """Quiet: tests look at what the client saw."""
 
 
+def _in_circles(request: Request, data: bytes, first: dict[str, str]) -> bytes:
+    """A list whose third page leads to its second: no page leads to itself."""
+    token = request.query.get("continue")
+    found = json.loads(data)
+    if token is None:
+        first[request.path] = found["metadata"].get("continue", "")
+    elif token != first[request.path]:
+        found["metadata"]["continue"] = first[request.path]
+    return json.dumps(found).encode()
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection: requests are logged, struck by faults, or answered by the stub."""
 
@@ -168,6 +179,8 @@ class Handler(BaseHTTPRequestHandler):
             code, data, kind = options.get("code", 200), b"<!doctype html><title>Sign in</title>", "text/html"
         elif name == "garbage":
             data = data[: len(data) // 2] + b"\x00\xff" + data[len(data) // 2 :]
+        elif name == "circle":
+            data = _in_circles(request, data, options.setdefault("first", {}))
         headers = [
             ("Content-Type", kind),
             ("Date", formatdate(time.time() + self.server.stub.clock_offset, usegmt=True)),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from clusterproof.cli import configuration, live, options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli import configuration, library, live, options
+from clusterproof.cli.output import Target, deliver, layout, say
+from clusterproof.cli.suggest import did_you_mean
+from clusterproof.errors import UsageError
 from clusterproof.reports import FORMATS
 
 if TYPE_CHECKING:
@@ -29,17 +32,9 @@ if TYPE_CHECKING:
 @options.formats(*FORMATS)
 @options.verbosity
 def command(
-    sources: tuple[str, ...],
-    world: str | None,
-    collected: tuple[str, ...],
-    cluster: str,
-    rendered: tuple[str, ...],
-    namespace: str,
+    inputs: options.Inputs,
     profile: str,
-    parameters: tuple[str, ...],
-    node_sets: tuple[str, ...],
-    workloads: tuple[str, ...],
-    fail_on: str,
+    adjusted: options.Adjusted,
     baseline: str | None,
     as_of: str,
     targets: tuple[Target, ...],
@@ -76,25 +71,51 @@ def command(
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
-    adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    snapshot = options.read(
-        sources,
-        world,
-        collected,
-        cluster,
-        quiet=quiet,
-        verbose=verbose,
-        rendered=rendered,
-        namespace=namespace,
-        profile=profile,
-    )
+    judging = options.adjustments(adjusted)
+    _judged_by(baseline, as_of, targets)
+    snapshot = options.read(inputs, quiet=quiet, verbose=verbose, profile=profile)
     waivers = _waivers()
     report = api.check(
-        snapshot, profile, **adjusted, waivers=waivers, as_of=_day(as_of, snapshot, waivers), baseline=baseline
+        snapshot, profile, **judging, waivers=waivers, as_of=_day(as_of, snapshot, waivers), baseline=baseline
     )
-    again = _again(sources, world, collected, cluster, rendered, namespace, parameters, node_sets, workloads)
-    show(report, targets, verbose, quiet, again, profile)
+    if not quiet:
+        _say_misnamed(waivers, report.profile.name)
+    show(report, targets, verbose, quiet, _again(inputs, adjusted), profile)
     return report.exit_status
+
+
+def _judged_by(baseline: str | None, as_of: str, targets: Sequence[Target]) -> None:
+    """Refuse, before anything is read, a day that is none and a baseline that is none or would be written over.
+
+    Raises:
+        UsageError: one of these. A report over its own baseline would make what is new known from then on.
+    """
+    from clusterproof.checks.waivers import day
+
+    if as_of:
+        day(as_of, "--as-of")
+    if baseline == "":
+        raise UsageError("--baseline names no file; name a JSON report of an earlier check, or leave it out")
+    for target in targets:
+        if (
+            baseline is not None
+            and target.file is not None
+            and os.path.realpath(target.file) == os.path.realpath(baseline)
+        ):
+            raise UsageError(
+                f"-o {target.format}={target.file} would write over the baseline, and what is new would be known from "
+                "then on; name another file"
+            )
+
+
+def _say_misnamed(waivers: Sequence[Waiver], checked: str) -> None:
+    """Waivers of other profiles are left aside; one whose profile is written almost like a known one is told."""
+    known = {checked, *library.builtin()}
+    for waiver in waivers:
+        name = waiver.id.partition("/")[0]
+        hint = "" if name in known else did_you_mean(name, sorted(known))
+        if hint:
+            say(f"note: the waiver of {waiver.id} is for a profile {name!r} and was left aside{hint}")
 
 
 def _waivers() -> tuple[Waiver, ...]:
@@ -116,30 +137,18 @@ def _day(as_of: str, snapshot: Snapshot, waivers: Sequence[Waiver]) -> str:
     return dt.datetime.now(dt.UTC).date().isoformat()
 
 
-def _again(
-    sources: Sequence[str],
-    world: str | None,
-    collected: Sequence[str],
-    cluster: str,
-    rendered: Sequence[str],
-    namespace: str,
-    parameters: Sequence[str],
-    node_sets: Sequence[str],
-    workloads: Sequence[str],
-) -> str:
+def _again(inputs: options.Inputs, adjusted: options.Adjusted) -> str:
     """What was typed, to be repeated in proposed commands; what the configuration says is said again by itself."""
     again = {
         **live.again(),
-        "--collected": collected,
-        "--cluster": (cluster,) if cluster else (),
-        "--with": rendered if configuration.typed("rendered") else (),
-        "--namespace": (namespace,) if configuration.typed("namespace") else (),
-        "--set": parameters,
-        "--nodes": node_sets,
-        "--workload": workloads,
+        "--collected": inputs.collected,
+        "--cluster": (inputs.cluster,) if inputs.cluster else (),
+        "--with": inputs.rendered if configuration.typed("rendered") else (),
+        "--namespace": (inputs.namespace,) if configuration.typed("namespace") else (),
+        **options.repeated(adjusted),
         "--config": (configuration.current().where,) if configuration.named() else (),
     }
-    return options.given(sources, world, again)
+    return options.given(inputs, again)
 
 
 def show(
@@ -158,8 +167,7 @@ def show(
         return reports.render(
             report,
             target.format,
-            width=width() if target.file is None else 80,
-            colour=target.file is None and colour(),
+            **layout(target),
             verbose=verbose,
             arguments=arguments,
             located=located,

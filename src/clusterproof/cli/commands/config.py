@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from clusterproof.cli import configuration, options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli.output import Target, deliver, layout
 
 
 @click.group(short_help="Show what counts: clusterproof.yaml, the command line, and defaults.")
@@ -28,7 +28,9 @@ def command() -> None:
 @options.judging
 @options.formats("table", "json")
 @click.option("-v", "--verbose", is_flag=True, help="Show values that are left at their defaults too.")
-def show(targets: tuple[Target, ...], verbose: bool, **given: Any) -> None:
+def show(
+    inputs: options.Inputs, adjusted: options.Adjusted, targets: tuple[Target, ...], verbose: bool, **given: Any
+) -> None:
     """Print each value that counts, and where it came from.
 
     Takes the options of check, to show what they change.
@@ -42,19 +44,12 @@ def show(targets: tuple[Target, ...], verbose: bool, **given: Any) -> None:
     from clusterproof.reports.encoding import encode
 
     loaded = configuration.current()
-    settings = effective(loaded, _typed(given))
+    settings = effective(loaded, _typed({**inputs._asdict(), **adjusted._asdict(), **given}))
 
     def make(target: Target) -> str:
         if target.format == "json":
             return encode({"file": loaded.where, "settings": settings})
-        to_stdout = target.file is None
-        return report.render(
-            settings,
-            loaded.where,
-            width=width() if to_stdout else 80,
-            colour=to_stdout and colour(),
-            verbose=verbose,
-        )
+        return report.render(settings, loaded.where, **layout(target), verbose=verbose)
 
     deliver(targets, make)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli.output import Target, deliver, layout
+from clusterproof.errors import UnknownNameError
 
 
 @click.command(short_help="List who reaches whom, between all workloads and Services.")
@@ -15,12 +16,7 @@ from clusterproof.cli.output import Target, colour, deliver, width
 @options.formats("table", "json", "csv", "dot")
 @options.quiet
 def command(
-    sources: tuple[str, ...],
-    world: str | None,
-    collected: tuple[str, ...],
-    cluster: str,
-    rendered: tuple[str, ...],
-    namespace: str,
+    inputs: options.Inputs,
     targets: tuple[Target, ...],
     quiet: bool,
 ) -> None:
@@ -37,14 +33,16 @@ def command(
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
     from clusterproof.reports import connections
+    from clusterproof.snapshot.kinds import PODS, SERVICES
 
-    snapshot = options.read(sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace)
+    snapshot = options.read(inputs, quiet=quiet)
     found = api.connections(snapshot)
+    for kind in () if found else (SERVICES, PODS):
+        missing = snapshot.missing(kind)
+        if missing is not None:  # none of them is known, which is not the same as none
+            raise UnknownNameError(f"whether there are connections is not known: {missing}")
 
     def make(target: Target) -> str:
-        to_stdout = target.file is None
-        return connections.render(
-            found, target.format, width=width() if to_stdout else 80, colour=to_stdout and colour()
-        )
+        return connections.render(found, target.format, **layout(target))
 
     deliver(targets, make, quiet=quiet)

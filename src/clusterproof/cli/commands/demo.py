@@ -33,10 +33,7 @@ DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
 def command(
     world: str,
     profile: str,
-    parameters: tuple[str, ...],
-    node_sets: tuple[str, ...],
-    workloads: tuple[str, ...],
-    fail_on: str,
+    adjusted: options.Adjusted,
     targets: tuple[Target, ...],
     verbose: bool,
     quiet: bool,
@@ -49,7 +46,6 @@ def command(
     """
     from clusterproof import api
 
-    adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    report = api.check(api.load_world(world), profile, **adjusted)
-    again = {"--set": parameters, "--nodes": node_sets, "--workload": workloads}
-    show(report, targets, verbose, quiet, options.given((), world, again), profile)
+    report = api.check(api.load_world(world), profile, **options.adjustments(adjusted))
+    again = options.given(options.Inputs(world=world), options.repeated(adjusted))
+    show(report, targets, verbose, quiet, again, profile)

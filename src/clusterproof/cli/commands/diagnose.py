@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from clusterproof.cli import live, options
-from clusterproof.cli.output import Target, colour, deliver, progress, width
+from clusterproof.cli import configuration, live, options
+from clusterproof.cli.output import Target, deliver, layout, progress
 from clusterproof.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -40,15 +40,14 @@ _PIECE = 1024 * 1024
 )
 @options.sources
 @options.lively
+@options.naming
 @options.formats("table", "json")
 @options.verbosity
 def command(
     logs: tuple[str, ...],
     profiles: tuple[str, ...],
-    sources: tuple[str, ...],
-    world: str | None,
-    collected: tuple[str, ...],
-    cluster: str,
+    inputs: options.Inputs,
+    adjusted: options.Adjusted,
     targets: tuple[Target, ...],
     verbose: bool,
     quiet: bool,
@@ -58,7 +57,8 @@ def command(
     The symptoms are those of all built-in profiles. A requirement that a log
     points to is judged by SRC, else by the live cluster, which is read only if
     a symptom was found. Without a log, those of pods that crash or are not
-    ready are read through the API (it needs get pods/log).
+    ready are read through the API (it needs get pods/log). --set, --nodes and
+    --workload are taken by each profile that has the name.
 
     \b
       clusterproof diagnose --logs worker.log
@@ -69,30 +69,31 @@ def command(
     from clusterproof.reports import diagnosis
     from clusterproof.reports.encoding import encode
 
-    if "-" in logs and "-" in sources:
+    if "-" in logs and "-" in inputs.sources:
         raise UsageError("standard input is both SRC and --logs; write one of them into a file")
-    entries = [api.load_profile(name) for name in profiles]
+    own = configuration.current().config.profile
+    entries = [api.load_profile(name) for name in ([*profiles, own] if own else profiles)]
+    chosen = options.names(adjusted)
 
     def read() -> Snapshot:
-        return options.read(sources, world, collected, cluster, quiet=quiet, verbose=verbose)
+        return options.read(inputs, quiet=quiet, verbose=verbose)
 
-    given = [(_name(log), _pieces(log)) for log in logs] or _piped(sources)
+    given = [(_name(log), _pieces(log)) for log in logs] or _piped(inputs.sources)
     if given:
-        found = api.diagnose(given, profiles=entries, snapshot=read)
+        found = api.diagnose(given, profiles=entries, snapshot=read, **chosen)
     else:
-        if sources or world is not None:
+        if inputs.sources or inputs.world is not None:
             raise UsageError("SRC holds no logs; name one with --logs FILE, or pipe it in")
         snapshot = read()
         with progress(quiet) as observer:
-            found = api.diagnose_live(snapshot, live.options_of(cluster), profiles=entries, observer=observer)
+            found = api.diagnose_live(
+                snapshot, live.options_of(inputs.cluster), profiles=entries, observer=observer, **chosen
+            )
 
     def make(target: Target) -> str:
         if target.format == "json":
             return encode(found)
-        to_stdout = target.file is None
-        return diagnosis.render(
-            found, width=width() if to_stdout else 80, colour=to_stdout and colour(), verbose=verbose
-        )
+        return diagnosis.render(found, **layout(target), verbose=verbose)
 
     deliver(targets, make, quiet=quiet)
     return found.exit_status

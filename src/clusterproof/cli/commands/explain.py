@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli.output import Target, deliver, layout
 from clusterproof.errors import NotFoundError
 
 
@@ -46,7 +46,6 @@ def command(identity: str, profile: str | None, targets: tuple[Target, ...]) -> 
     def make(target: Target) -> str:
         if target.format == "json":
             return encode(item)
-        to_stdout = target.file is None
-        return manual.requirement(item, entry, width=width() if to_stdout else 80, colour=to_stdout and colour())
+        return manual.requirement(item, entry, **layout(target))
 
     deliver(targets, make)

@@ -36,17 +36,9 @@ _ORDER = ("MUST", "SHOULD", "MAY")
 @click.option("-o", "--output", "file", metavar="FILE", type=click.Path(), help="Write into FILE instead of stdout.")
 @options.quiet
 def command(
-    sources: tuple[str, ...],
-    world: str | None,
-    collected: tuple[str, ...],
-    cluster: str,
-    rendered: tuple[str, ...],
-    namespace: str,
+    inputs: options.Inputs,
     profile: str,
-    parameters: tuple[str, ...],
-    node_sets: tuple[str, ...],
-    workloads: tuple[str, ...],
-    fail_on: str,
+    adjusted: options.Adjusted,
     style: str,
     file: str | None,
     quiet: bool,
@@ -69,11 +61,9 @@ def command(
         raise UsageError(f"-o {file}: here -o names a file, not a format; write -o ./{file} for a file, or {other}")
     from clusterproof.reports.text import clean
 
-    adjusted = options.adjustments(parameters, node_sets, workloads, fail_on)
-    snapshot = options.read(
-        sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, profile=profile
-    )
-    report = api.check(snapshot, profile, **adjusted)
+    judging = options.adjustments(adjusted)
+    snapshot = options.read(inputs, quiet=quiet, profile=profile)
+    report = api.check(snapshot, profile, **judging)
     plan = report.plan
     if plan is None:
         say(_nothing(report), lines=True)

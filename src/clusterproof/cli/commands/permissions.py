@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli.output import Target, deliver, layout
 
 
 @click.command(short_help="Print the least rights that reading live needs, as RBAC or IAM.")
@@ -38,7 +38,6 @@ def command(profile: str, group: str, logs: bool, targets: tuple[Target, ...], q
             return permissions.rbac(kinds, group=group or permissions.GROUP, logs=logs)
         if target.format == "iam":
             return permissions.iam(kinds)
-        to_stdout = target.file is None
-        return rights.table(kinds, width=width() if to_stdout else 80, colour=to_stdout and colour())
+        return rights.table(kinds, **layout(target))
 
     deliver(targets, make, quiet=quiet)

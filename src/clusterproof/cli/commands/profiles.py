@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli.output import Target, deliver, layout
 
 
 @click.group(short_help="List, show and validate profiles.", no_args_is_help=False, invoke_without_command=True)
@@ -33,8 +33,7 @@ def list_(targets: tuple[Target, ...]) -> None:
     def make(target: Target) -> str:
         if target.format == "json":
             return encode([{"name": e.name, "title": e.title, "requirements": len(e.requirements)} for e in entries])
-        to_stdout = target.file is None
-        return manual.profiles(entries, width=width() if to_stdout else 80, colour=to_stdout and colour())
+        return manual.profiles(entries, **layout(target))
 
     deliver(targets, make)
 
@@ -58,8 +57,7 @@ def show(name: str, targets: tuple[Target, ...]) -> None:
             return encode(entry)
         if target.format == "yaml":
             return as_yaml(entry)
-        to_stdout = target.file is None
-        return manual.profile(entry, width=width() if to_stdout else 80, colour=to_stdout and colour())
+        return manual.profile(entry, **layout(target))
 
     deliver(targets, make)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, colour, deliver, say, width
+from clusterproof.cli.output import Target, deliver, layout, say
 from clusterproof.errors import UsageError
 
 
@@ -65,7 +65,7 @@ def make(sources: tuple[str, ...], file: Path | None, collected: tuple[str, ...]
 
     if file is None:
         raise UsageError("no file to write was named; write: clusterproof snapshot [SRC]... -o FILE")
-    snapshot = options.read(sources, None, collected, cluster, quiet=quiet)
+    snapshot = options.read(options.Inputs(sources, None, collected, cluster), quiet=quiet)
     write(snapshot, file)
     if not quiet:
         objects = sum(len(table) for table in snapshot.tables.values())
@@ -95,7 +95,6 @@ def inspect(file: Path, targets: tuple[Target, ...], quiet: bool) -> None:
     def text(target: Target) -> str:
         if target.format == "json":
             return encode(manifest)
-        to_stdout = target.file is None
-        return inspection.render(manifest, width=width() if to_stdout else 80, colour=to_stdout and colour())
+        return inspection.render(manifest, **layout(target))
 
     deliver(targets, text, quiet=quiet)

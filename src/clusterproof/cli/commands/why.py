@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, colour, deliver, width
+from clusterproof.cli.output import Target, deliver, layout
 from clusterproof.errors import UsageError
 
 
@@ -30,12 +30,7 @@ from clusterproof.errors import UsageError
 def command(
     source: str,
     destination: str,
-    sources: tuple[str, ...],
-    world: str | None,
-    collected: tuple[str, ...],
-    cluster: str,
-    rendered: tuple[str, ...],
-    namespace: str,
+    inputs: options.Inputs,
     on: str,
     profile: str | None,
     targets: tuple[Target, ...],
@@ -58,24 +53,19 @@ def command(
     from clusterproof.reports import answers
     from clusterproof.reports.encoding import encode
 
-    first, *rest = sources or [""]
-    if world is None and ":" in first and Path(source).exists():
+    first, *rest = inputs.sources or [""]
+    if inputs.world is None and ":" in first and Path(source).exists():
         question = shlex.join([destination, first, source, *rest])
         raise UsageError(f"the files come last: clusterproof why {question}")
     if ":" not in destination:
         raise UsageError(f"{destination} names no port; write it behind a colon: {destination}:PORT")
-    snapshot = options.read(
-        sources, world, collected, cluster, quiet=quiet, rendered=rendered, namespace=namespace, verbose=verbose
-    )
+    snapshot = options.read(inputs, quiet=quiet, verbose=verbose)
     answer = api.why(snapshot, source, destination, on=on, profile=profile)
 
     def make(target: Target) -> str:
         if target.format == "json":
             return encode(answer)
-        to_stdout = target.file is None
-        return answers.render(
-            answer, width=width() if to_stdout else 80, colour=to_stdout and colour(), verbose=verbose
-        )
+        return answers.render(answer, **layout(target), verbose=verbose)
 
     deliver(targets, make, quiet=quiet)
     return answers.exit_status(answer)

@@ -31,6 +31,8 @@ from clusterproof.snapshot.aws.compute import (
     VCpuInfo,
 )
 from clusterproof.snapshot.aws.eks import (
+    Addon,
+    AddonName,
     Cluster,
     ComputeConfig,
     FargateProfile,
@@ -44,6 +46,8 @@ from clusterproof.snapshot.aws.eks import (
     NodegroupResources,
     NodegroupScaling,
     NodegroupTaint,
+    PodIdentityAssociation,
+    PodIdentityAssociationId,
     VpcConfig,
 )
 from clusterproof.snapshot.aws.groups import (
@@ -78,6 +82,8 @@ from clusterproof.snapshot.aws.network import (
 )
 
 __all__ = [
+    "Addon",
+    "AddonName",
     "AutoScalingGroup",
     "AutoScalingInstance",
     "CidrBlockAssociation",
@@ -123,6 +129,8 @@ __all__ = [
     "NodegroupTaint",
     "PeeringSide",
     "PeeringStatus",
+    "PodIdentityAssociation",
+    "PodIdentityAssociationId",
     "PortRange",
     "PrefixListEntries",
     "PrefixListEntry",

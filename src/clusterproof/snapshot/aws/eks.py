@@ -1,4 +1,4 @@
-"""EKS clusters, managed node groups and Fargate profiles."""
+"""EKS clusters, managed node groups, Fargate profiles, add-ons and pod identity associations."""
 
 from __future__ import annotations
 
@@ -112,3 +112,45 @@ class FargateProfileName(msgspec.Struct, frozen=True, gc=False):
     """One name from list-fargate-profiles."""
 
     name: str
+
+
+class Addon(Eks, frozen=True):
+    """One EKS add-on (EKS API reference, ``Addon``).
+
+    ``configuration_values`` is JSON or YAML text. What it says is what EKS was told to install; what runs is what the
+    DaemonSets and Deployments say, which may have been edited since.
+    """
+
+    addon_name: str
+    cluster_name: str = ""
+    status: str = ""
+    addon_version: str = ""
+    addon_arn: str = ""
+    configuration_values: str = ""
+
+
+class AddonName(msgspec.Struct, frozen=True, gc=False):
+    """One name from list-addons."""
+
+    name: str
+
+
+class PodIdentityAssociation(Eks, frozen=True):
+    """The role that the pods of a service account get (EKS API reference, ``PodIdentityAssociation``)."""
+
+    association_id: str
+    cluster_name: str = ""
+    association_arn: str = ""
+    namespace: str = ""
+    service_account: str = ""
+    role_arn: str = ""
+
+
+class PodIdentityAssociationId(Eks, frozen=True):
+    """One summary from list-pod-identity-associations: it names no role (``PodIdentityAssociationSummary``)."""
+
+    association_id: str
+    cluster_name: str = ""
+    association_arn: str = ""
+    namespace: str = ""
+    service_account: str = ""

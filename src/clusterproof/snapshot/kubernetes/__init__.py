@@ -95,6 +95,7 @@ from clusterproof.snapshot.kubernetes.pods import (
     Toleration,
     TopologySpreadConstraint,
     Volume,
+    VolumeSource,
     WeightedPodAffinityTerm,
 )
 from clusterproof.snapshot.kubernetes.storage import (
@@ -195,5 +196,6 @@ __all__ = [
     "TopologySpreadConstraint",
     "Volume",
     "VolumeNodeAffinity",
+    "VolumeSource",
     "WeightedPodAffinityTerm",
 ]

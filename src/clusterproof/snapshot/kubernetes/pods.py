@@ -118,9 +118,16 @@ class ClaimSource(Obj, frozen=True):
     claim_name: str = ""
 
 
+class VolumeSource(Obj, frozen=True):
+    """A source of a volume of which only that it is there is read."""
+
+
 class Volume(Obj, frozen=True):
     name: str = ""
     persistent_volume_claim: ClaimSource | None = None
+    host_path: VolumeSource | None = None
+    csi: VolumeSource | None = None
+    ephemeral: VolumeSource | None = None
 
 
 class PodResourceClaim(Obj, frozen=True):

@@ -13,7 +13,7 @@ from clusterproof.snapshot.kinds import ALL, CLUSTERS, Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
 from clusterproof.sources.answers import Answer
 from clusterproof.sources.aws_api import requests, workers
-from clusterproof.sources.aws_api.calls import Request, Result, call_for
+from clusterproof.sources.aws_api.calls import Request, Result, call_for, too_late
 from clusterproof.sources.aws_api.failures import code_of, credentials_failed, explain
 from clusterproof.sources.aws_api.merge import merged, unread
 from clusterproof.sources.aws_api.records import AccountOptions, AccountRead, Identity, Needed, Needs
@@ -120,7 +120,7 @@ def _identified(sources: Iterable[Source], options: AccountOptions, run: Callabl
             usable = not credentials_failed(call.failure)
             identity = Identity(source.profile, problem=problem, usable=usable)
         elif call.expired:
-            late = Unknown(Cause.TIMED_OUT, f"{whose} could not be asked who {identity.text} is", "read again")
+            late = too_late(call, whose, "sts:GetCallerIdentity", source.region)
             identity = Identity(source.profile, problem=late)
         accounts.append(Account(source, identity, options.page_size))
     return accounts

@@ -82,12 +82,15 @@ class Result:
         what, action = request.what, request.action
         if isinstance(call.failure, _NoAnswer):
             self.missing = not_answered(f"{what} could not be read", action)
+        elif isinstance(call.failure, _InCircles):
+            stuck = f"{what} could not be read to the end: {action} in {region} leads to the same page again and again"
+            self.missing = Unknown(Cause.INCOMPLETE, stuck, "read again")
         elif call.failure is not None:
             if code_of(call.failure) in request.absent:
                 return
             self.missing = explain(call.failure, what, action, identity, region)
         elif call.expired:
-            self.missing = _too_late(call, what, action, region)
+            self.missing = too_late(call, what, action, region)
         if self.missing is not None and self.items:
             self.missing = _in_part(self.missing, len(self.items), request.kind.name)
 
@@ -98,6 +101,10 @@ class Result:
 
 class _NoAnswer(Exception):  # noqa: N818 - it is no error of ours
     """An answer of HTTP status 200 that is not of the AWS API."""
+
+
+class _InCircles(Exception):  # noqa: N818 - it is no error of ours
+    """A page's token leads to a page that was read before: reading on would never end."""
 
 
 def call_for(request: Request, source: Source, page_size: int = 0) -> Call:
@@ -125,7 +132,14 @@ def _pages(client: Any, operation: str, params: Raw, page_size: int) -> Iterator
     name = xform_name(operation)
     if client.can_paginate(name):
         size = page_size or _PAGE.get(operation, 100)
-        yield from client.get_paginator(name).paginate(**params, PaginationConfig={"PageSize": size})
+        seen: set[str] = set()
+        for page in client.get_paginator(name).paginate(**params, PaginationConfig={"PageSize": size}):
+            # Botocore sees only a page that leads to itself, and reads round a longer circle for ever.
+            token = str(page.get("NextToken") or page.get("nextToken") or "")
+            if token and token in seen:
+                raise _InCircles
+            seen.add(token)
+            yield page
     else:
         yield getattr(client, name)(**params)
 
@@ -164,7 +178,8 @@ def whole(request: Request, results: list[Result], key: str, value: str) -> tupl
     return (msgspec.json.encode({key: value, request.kind.wire: entries}),)
 
 
-def _too_late(call: Call, what: str, action: str, region: str) -> Unknown:
+def too_late(call: Call, what: str, action: str, region: str) -> Unknown:
+    """The Unknown of a call that was given up because its time was over."""
     if call.throttled:
         return Unknown(
             Cause.THROTTLED,

@@ -50,14 +50,17 @@ class Described(msgspec.Struct, frozen=True):
     noun: str
 
 
-DESCRIBED = (
-    Described(kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, "nodegroupName", "node group"),
-    Described(kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, "fargateProfileName", "Fargate profile"),
-)
+_PARAMETERS = {
+    kinds.NODEGROUPS.name: "nodegroupName",
+    kinds.FARGATE_PROFILES.name: "fargateProfileName",
+    kinds.ADDONS.name: "addonName",
+    kinds.POD_IDENTITY_ASSOCIATIONS.name: "associationId",
+}
+DESCRIBED = tuple(Described(kind, listing, _PARAMETERS[kind.name], noun) for kind, listing, noun in kinds.DESCRIBED)
 _PICKS = {
     kinds.CLUSTERS.name: one,
     **{item.kind.name: one for item in DESCRIBED},
-    **{item.names.name: names for item in DESCRIBED},
+    **{item.names.name: names for item in DESCRIBED if item.names is not kinds.POD_IDENTITY_ASSOCIATION_IDS},
     kinds.INSTANCES.name: instances,
 }
 _FILTER_VALUES = 200
@@ -69,6 +72,8 @@ _GONE_TEMPLATE = frozenset(
         "InvalidLaunchTemplateName.NotFoundException",
     }
 )
+GONE = frozenset({"ResourceNotFoundException"})
+"""What EKS answers where one that its list named is not there any more."""
 _NAMES_CLUSTER = ("kubernetes.io/cluster/", "k8s.io/cluster-autoscaler/")
 
 
@@ -90,13 +95,13 @@ def cluster_list() -> Request:
 
 
 def listed(names_of: Kind[Any], cluster_name: str) -> Request:
-    """list-nodegroups, list-fargate-profiles."""
+    """list-nodegroups and the like."""
     return request(names_of, {"clusterName": cluster_name})
 
 
 def described(one_of: Described, cluster_name: str, name: str) -> Request:
-    """describe-nodegroup, describe-fargate-profile of one."""
-    return request(one_of.kind, {"clusterName": cluster_name, one_of.parameter: name}, f"{one_of.noun} {name}")
+    """describe-nodegroup and the like, of one."""
+    return request(one_of.kind, {"clusterName": cluster_name, one_of.parameter: name}, f"{one_of.noun} {name}", GONE)
 
 
 def prefix_list(identity: str) -> Request:

@@ -10,6 +10,7 @@ from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.sources.aws_api import requests
 from clusterproof.sources.aws_api.calls import Request, Result, call_for, whole
+from clusterproof.sources.aws_api.failures import code_of
 from clusterproof.sources.aws_api.records import Identity, Needs
 from clusterproof.sources.aws_api.session import Source
 from clusterproof.sources.aws_api.workers import Call
@@ -80,6 +81,8 @@ def read_own(home: Account, cluster: str, wanted: Wanted, needed: Needs, run: Ru
         ],
         run,
     )
+    for item in requests.DESCRIBED:
+        _forget_gone(home, item)
 
 
 def _one_by_one(home: Account, item: requests.Described, cluster: str) -> list[Request]:
@@ -87,13 +90,28 @@ def _one_by_one(home: Account, item: requests.Described, cluster: str) -> list[R
     if not cluster:
         home.limits[item.kind.name] = _unnamed_cluster(item.kind)
         return []
-    names = {found.name for found in home.typed(item.names)}
+    names = {item.names.key(found) for found in home.typed(item.names)}
     if not home.complete(item.names):
         if item.kind is kinds.NODEGROUPS:
             names |= _tagged_names(home, cluster)
         home.limits[item.kind.name] = _unlisted(home, item.kind, item.names)
     home.results.setdefault(item.kind.name, [])
     return [requests.described(item, cluster, name) for name in sorted(names)]
+
+
+def _forget_gone(home: Account, item: requests.Described) -> None:
+    """One that was deleted between list and description is neither described nor listed."""
+    gone = {
+        result.request.params[item.parameter]
+        for result in home.results.get(item.kind.name, ())
+        if result.error is not None and code_of(result.error) in requests.GONE
+    }
+    for listing in home.results.get(item.names.name, ()) if gone else ():
+        listing.items = tuple(
+            text
+            for text in listing.items
+            if not gone & {item.names.key(one) for one in requests.typed(item.names, [text])}
+        )
 
 
 def _unlisted(account: Account, kind: Kind[Any], names: Kind[Any]) -> Unknown:
@@ -198,8 +216,8 @@ def _vpcs(accounts: list[Account], cluster: str, needed: Needs) -> tuple[set[str
     for found in home.typed(kinds.CLUSTERS):
         own.add(found.resources_vpc_config.vpc_id)
         subnets.update(found.resources_vpc_config.subnet_ids)
-    for item in requests.DESCRIBED:
-        for group in home.typed(item.kind):
+    for kind in (kinds.NODEGROUPS, kinds.FARGATE_PROFILES):
+        for group in home.typed(kind):
             subnets.update(group.subnets)
     for asg in _scaling(home, cluster, needed):
         subnets.update(part.strip() for part in asg.vpc_zone_identifier.split(","))
@@ -279,8 +297,13 @@ def _foreign(accounts: list[Account], own: set[str], peered: set[str]) -> list[s
             for side in (peering.requester_vpc_info, peering.accepter_vpc_info):
                 owners.setdefault(side.vpc_id, side.owner_id)
     notes = []
+    unread = next((result.missing for result in accounts[0].results.get(kinds.VPCS.name, ()) if result.missing), None)
     for vpc_id in sorted(own | peered):
         owner = owners.get(vpc_id, "")
+        if not owner and unread is not None and vpc_id in own:
+            what = f"whether VPC {vpc_id} belongs to another account is not known: {unread.detail}"
+            for kind in (kinds.ROUTE_TABLES, kinds.NETWORK_ACLS):
+                accounts[0].limits[kind.name] = Unknown(unread.cause, what, unread.remedy)
         if not mine or not owner or owner in mine:
             continue
         what = f"VPC {vpc_id} belongs to account {owner}, which no profile reads"

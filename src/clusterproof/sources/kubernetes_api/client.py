@@ -231,7 +231,8 @@ class Client:
         except (httpx.ConnectTimeout, httpx.ConnectError, httpx.ProxyError, httpx.UnsupportedProtocol) as error:
             raise self._no_connection(error) from None
         except httpx.TimeoutException:
-            late = Stopped(Cause.TIMED_OUT, f"the API server was silent for {min(options.call_timeout, left):.0f} s")
+            waited = _seconds(min(options.call_timeout, left))
+            late = Stopped(Cause.TIMED_OUT, f"the API server was silent for {waited}")
             raise _Repeat(late, most=2) from None
         except (httpx.TransportError, httpx.DecodingError, RuntimeError, OSError) as error:
             if self.cancelled.is_set():
@@ -298,7 +299,14 @@ class Client:
             why = f"no answer in {self._options.connect_timeout:g} s: is a VPN or an allowed address needed?"
         else:
             why = _os_words(error)
-        return _Repeat(Stopped(Cause.ERROR, f"{self.host} cannot be reached ({why})", unreachable=True), most=2)
+        return _Repeat(
+            Stopped(Cause.ERROR, f"{self.host} cannot be reached{self._through()} ({why})", unreachable=True), most=2
+        )
+
+    def _through(self) -> str:
+        """The proxy on the way, for a sentence: with one it is the proxy that could not be connected to."""
+        proxy = urlsplit(proxies.proxy_for(self._connection.server, self._connection.proxy, self._environ))
+        return f" through the proxy {proxy.hostname}:{proxy.port or 80}" if proxy.hostname else ""
 
     def _client(self) -> httpx.Client:
         """The HTTP client; made anew when a plugin gives another client certificate."""
@@ -335,6 +343,11 @@ class Client:
                 self.skew = parsedate_to_datetime(date).timestamp() - time.time()
             except ValueError:
                 return
+
+
+def _seconds(value: float) -> str:
+    """A time for a sentence: ``30 s``, ``1.5 s``, ``300 ms``; never none at all."""
+    return f"{max(1, round(value * 1000))} ms" if value < 0.9995 else f"{round(value, 1):g} s"
 
 
 def _retry_after(headers: httpx.Headers) -> float:

@@ -17,11 +17,11 @@ from typing import Any
 
 import msgspec
 
-from clusterproof.errors import InputError, UnreadableClusterError
+from clusterproof.errors import UnreadableClusterError
+from clusterproof.sources.kubernetes_api.kubeconfigfiles import Entry, Merged, merge
 from clusterproof.sources.kubernetes_api.options import ClusterOptions
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-MAX_BYTES = 16 * 1024 * 1024
 
 
 class ExecSpec(msgspec.Struct, frozen=True):
@@ -81,23 +81,6 @@ class Connection(msgspec.Struct, frozen=True):
     impersonate: tuple[tuple[str, str], ...] = ()
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """One named entry of a kubeconfig and the file that it stands in."""
-
-    value: dict[str, Any]
-    path: Path
-
-
-class Merged(msgspec.Struct, frozen=True):
-    """Several files as one."""
-
-    clusters: dict[str, Entry]
-    contexts: dict[str, Entry]
-    users: dict[str, Entry]
-    current: str = ""
-    files: tuple[str, ...] = ()
-
-
 def connection(
     options: ClusterOptions, environ: Mapping[str, str] | None = None, service_account: Path = SERVICE_ACCOUNT
 ) -> Connection:
@@ -132,80 +115,6 @@ def _paths(options: ClusterOptions, environ: Mapping[str, str]) -> list[Path]:
     return [(Path(home) if home else Path("~").expanduser()) / ".kube" / "config"]
 
 
-def merge(paths: list[Path], *, required: bool = False) -> Merged:
-    """Files in order; the first that sets a name or the current context wins.
-
-    Args:
-        paths: the files; one that is not there is stepped over, as kubectl does.
-        required: whether a missing file is an error (``--kubeconfig``).
-
-    Raises:
-        UnreadableClusterError: a file cannot be read or is no kubeconfig.
-    """
-    tables: dict[str, dict[str, Entry]] = {"clusters": {}, "contexts": {}, "users": {}}
-    current = ""
-    read: list[str] = []
-    for path in paths:
-        document = _document(path, required=required)
-        if document is None:
-            continue
-        read.append(str(path))
-        for member, table in tables.items():
-            for name, value in _named(document.get(member), member.removesuffix("s"), f"{path}: {member}"):
-                table.setdefault(name, Entry(value, path))
-        named = document.get("current-context")
-        current = current or (named if isinstance(named, str) else "")
-    return Merged(tables["clusters"], tables["contexts"], tables["users"], current, tuple(read))
-
-
-def _document(path: Path, *, required: bool) -> dict[str, Any] | None:
-    from clusterproof.sources.yamltext import yaml_documents
-
-    try:
-        if path.is_dir():
-            raise UnreadableClusterError(f"{path}: is a directory, not a kubeconfig file")
-        with path.open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except (FileNotFoundError, NotADirectoryError):
-        if required:
-            raise UnreadableClusterError(
-                f"{path}: there is no such kubeconfig file; name another after --kubeconfig"
-            ) from None
-        return None
-    except OSError as error:
-        raise UnreadableClusterError(f"{path}: the kubeconfig cannot be read ({error.strerror})") from None
-    if len(data) > MAX_BYTES:
-        raise UnreadableClusterError(f"{path}: is larger than a kubeconfig can be")
-    try:
-        documents = [document.value for document in yaml_documents(data, str(path))]
-    except InputError as error:
-        # What stands in the file may be a credential: only the place is named.
-        raise UnreadableClusterError(
-            f"{str(error).removesuffix('; make the file again')}; mend the kubeconfig"
-        ) from None
-    if not documents:
-        return {}
-    if not isinstance(documents[0], dict):
-        raise UnreadableClusterError(f"{path}: is no kubeconfig (it holds no clusters, contexts and users)")
-    return documents[0]
-
-
-def _named(listed: Any, member: str, where: str) -> list[tuple[str, dict[str, Any]]]:
-    if listed is None:
-        return []
-    if not isinstance(listed, list):
-        raise UnreadableClusterError(f"{where}: expected a list; mend the kubeconfig")
-    found = []
-    for item in listed:
-        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-            raise UnreadableClusterError(f"{where}: an entry has no name; mend the kubeconfig")
-        value = item.get(member)
-        if not isinstance(value, dict):
-            value = {}
-        found.append((item["name"], value))
-    return found
-
-
 def _of_context(merged: Merged, options: ClusterOptions, tried: list[str]) -> Connection:
     where = ", ".join(merged.files)
     there = ", ".join(sorted(merged.contexts)[:12])
@@ -215,19 +124,22 @@ def _of_context(merged: Merged, options: ClusterOptions, tried: list[str]) -> Co
         )
     name = options.context or merged.current
     if not name:
-        choose = f"choose one with --context: {there}" if there else "it has no contexts at all"
+        choose = (
+            f"choose one with --context: {there}" if there else "it has no contexts at all, name another kubeconfig"
+        )
         raise UnreadableClusterError(f"{where}: no current context is set; {choose}")
     if name not in merged.contexts:
-        has = f"it has {there}" if there else "it has none"
+        has = f"it has {there}: name one of these after --context" if there else "it has none, name another kubeconfig"
         raise UnreadableClusterError(f"{where}: there is no context {name}; {has}")
     context = merged.contexts[name].value
     cluster_name, user_name = _text(context, "cluster"), _text(context, "user")
     if cluster_name not in merged.clusters:
         raise UnreadableClusterError(
-            f"{where}: context {name} names cluster {cluster_name or '(none)'}, which is not there"
+            f"{where}: context {name} names cluster {cluster_name or '(none)'}, which is not there; mend the kubeconfig"
         )
     if user_name and user_name not in merged.users:
-        raise UnreadableClusterError(f"{where}: context {name} names user {user_name}, which is not there")
+        lost = f"context {name} names user {user_name}, which is not there"
+        raise UnreadableClusterError(f"{where}: {lost}; mend the kubeconfig")
     user = merged.users.get(user_name, Entry({}, Path()))
     return msgspec.structs.replace(
         _with_user(_with_cluster(merged.clusters[cluster_name], cluster_name), user, user_name),
@@ -251,7 +163,7 @@ def _with_cluster(entry: Entry, name: str) -> Connection:
     if "://" not in server:
         server = f"https://{server}" if ca or insecure else f"http://{server}"
     if not server.startswith(("https://", "http://")):
-        raise UnreadableClusterError(f"{where}: its server must be an http or https URL")
+        raise UnreadableClusterError(f"{where}: its server must be an http or https URL; mend the kubeconfig")
     return Connection(
         context="",
         server=server,
@@ -411,4 +323,6 @@ def _pem(value: dict[str, Any], member: str, path: Path, where: str) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise UnreadableClusterError(f"{where}: {member} {file} cannot be read ({error.strerror})") from None
+        raise UnreadableClusterError(
+            f"{where}: {member} {file} cannot be read ({error.strerror}); put it there"
+        ) from None

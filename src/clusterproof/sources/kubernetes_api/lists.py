@@ -78,12 +78,12 @@ class Listing:
 
     def _pages(self, namespace: str, until: float) -> Unknown | None:
         odd: Unknown | None = None
-        token = ""
+        tokens: set[str] = set()
         page = self._page_of(namespace, "", until)
         while True:
             meta = page.metadata or _Meta()
             following = meta.continue_ or ""
-            if following and following == token:
+            if following in tokens:
                 raise Stopped(Cause.INCOMPLETE, "the API server gave the same page twice")
             # The server makes the next page while this one is taken: at most these two are held.
             ahead = Ahead(partial(self._page_of, namespace, following, until)) if following else None
@@ -95,7 +95,8 @@ class Listing:
                     raise Stopped(Cause.INCOMPLETE, lost)
                 return odd
             del page
-            page, token = ahead.result(), following
+            tokens.add(following)
+            page = ahead.result()
 
     def _page_of(self, namespace: str, token: str, until: float) -> _Page:
         """One page, asked for and judged, its objects still text."""
@@ -135,6 +136,16 @@ class Listing:
         return f"{root}{inside}/{resource_of(self._kind)}"
 
 
+REMEDIES = {
+    Cause.DENIED: "sign in again, then run it again",
+    Cause.THROTTLED: "wait a minute, then run it again",
+    Cause.TIMED_OUT: "run it again when the API server answers faster",
+    Cause.INCOMPLETE: "run it again",
+    Cause.ERROR: "run it again",
+}
+"""What to do about a request that was stopped; nothing is known of what is not here."""
+
+
 def unknown(kind: Kind[Any], namespace: str, stopped: Stopped, *, held: int = 0) -> Unknown:
     """Why a kind is not known in a scope, with what makes it known."""
     where = f" in namespace {namespace}" if namespace else ""
@@ -143,14 +154,8 @@ def unknown(kind: Kind[Any], namespace: str, stopped: Stopped, *, held: int = 0)
         return Unknown(
             Cause.DENIED, f"{kind.name}{where} could not be listed: RBAC refused it", f"grant {kind.permission}"
         )
-    remedy = {
-        Cause.DENIED: "sign in again, then run it again",
-        Cause.THROTTLED: "wait a minute, then run it again",
-        Cause.TIMED_OUT: "run it again when the API server answers faster",
-        Cause.INCOMPLETE: "run it again",
-        Cause.ERROR: "run it again",
-    }.get(stopped.cause, "")
-    return Unknown(stopped.cause, f"{kind.name}{where} could not be listed{part}: {stopped.clause}", remedy)
+    detail = f"{kind.name}{where} could not be listed{part}: {stopped.clause}"
+    return Unknown(stopped.cause, detail, REMEDIES.get(stopped.cause, ""))
 
 
 def _held(gathered: Gathered) -> set[str]:

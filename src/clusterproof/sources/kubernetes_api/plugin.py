@@ -7,8 +7,10 @@ last line of what it said, and what it printed as credential is never shown.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,11 +24,16 @@ from typing import Any
 import msgspec
 
 from clusterproof.errors import UnreadableClusterError
-from clusterproof.snapshot.redact import is_credential
+from clusterproof.snapshot.redact import credential_word, is_credential
 from clusterproof.sources.kubernetes_api.kubeconfig import ExecSpec
 
 _MAX_OUTPUT = 1024 * 1024
 _TICK = 0.05
+_RANDOM = re.compile(r"(?<![A-Za-z0-9+_=/.-])[A-Za-z0-9+_=][A-Za-z0-9+/_=-]{31,}")
+"""A long word without dots that is no path; a key or a token when it also mixes digits and both cases."""
+
+_running: set[subprocess.Popen[bytes]] = set()
+"""Plugins in sessions of their own: the terminal's Ctrl-C does not reach them, so they are stopped at the end."""
 
 
 class Credential(msgspec.Struct, frozen=True):
@@ -75,13 +82,16 @@ def run(spec: ExecSpec, *, timeout: float, cancelled: Callable[[], bool] = lambd
     interactive = spec.interactive != "Never" and sys.stdin is not None and sys.stdin.isatty()
     if spec.interactive == "Always" and not interactive:
         raise UnreadableClusterError(
-            f"the credential plugin {name} needs a terminal (interactiveMode: Always) and there is none"
+            f"the credential plugin {name} needs a terminal (interactiveMode: Always) and there is none; "
+            "run this at a terminal, or name a context with other credentials after --context"
         )
     output, said, status = _run(spec, name, interactive=interactive, timeout=timeout, cancelled=cancelled)
     if status != 0:
         why = _last_line(said)
         how = f"was ended by signal {-status}" if status < 0 else f"failed with status {status}"
-        raise UnreadableClusterError(f"the credential plugin {name} {how}{f': {why}' if why else ''}")
+        raise UnreadableClusterError(
+            f"the credential plugin {name} {how}{f': {why}' if why else ''}; {_by_hand(spec, name)}"
+        )
     return _credential(output, spec, name)
 
 
@@ -108,8 +118,11 @@ def _run(
         )
     except OSError as error:
         raise UnreadableClusterError(
-            f"the credential plugin {name} cannot be started ({error.strerror}): {spec.command}"
+            f"the credential plugin {name} cannot be started ({error.strerror}): {spec.command}; "
+            "install it, or mend the kubeconfig"
         ) from None
+    if not interactive:
+        _running.add(process)
     output, said = bytearray(), bytearray()
     readers = [
         threading.Thread(target=_pump, args=(process.stdout, output, None), daemon=True),
@@ -121,10 +134,10 @@ def _run(
         status = _wait(process, timeout, cancelled)
     finally:
         _stop(process, group=not interactive)
+        _running.discard(process)
     if status is None:
         raise UnreadableClusterError(
-            f"the credential plugin {name} did not finish in {timeout:g} s and was stopped; "
-            f"run it by hand to see what it waits for: {name} {_arguments(spec)}".rstrip()
+            f"the credential plugin {name} did not finish in {timeout:g} s and was stopped; {_by_hand(spec, name)}"
         )
     for reader in readers:
         reader.join(1.0)  # a child that it left behind may hold the pipe
@@ -165,13 +178,24 @@ def _stop(process: subprocess.Popen[bytes], *, group: bool) -> None:
     process.wait()
 
 
+@atexit.register
+def _stop_all() -> None:
+    """An interrupted reading ends without waiting for the thread that runs a plugin."""
+    for process in tuple(_running):
+        _stop(process, group=True)
+
+
 def _credential(output: bytes, spec: ExecSpec, name: str) -> Credential:
     try:
         found = msgspec.json.decode(output, type=_ExecCredential)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UnreadableClusterError(f"the credential plugin {name} printed no ExecCredential (JSON)") from None
+        raise UnreadableClusterError(
+            f"the credential plugin {name} printed no ExecCredential (JSON); {_by_hand(spec, name)}"
+        ) from None
     if found.kind != "ExecCredential" or found.status is None:
-        raise UnreadableClusterError(f"the credential plugin {name} printed no ExecCredential with a status")
+        raise UnreadableClusterError(
+            f"the credential plugin {name} printed no ExecCredential with a status; {_by_hand(spec, name)}"
+        )
     if found.api_version != spec.api_version:
         raise UnreadableClusterError(
             f"the credential plugin {name} answers in {found.api_version or 'no version'}, the kubeconfig asks for "
@@ -182,7 +206,7 @@ def _credential(output: bytes, spec: ExecSpec, name: str) -> Credential:
         status.token or status.client_certificate_data
     ):
         raise UnreadableClusterError(
-            f"the credential plugin {name} gave neither a token nor a certificate with its key"
+            f"the credential plugin {name} gave neither a token nor a certificate with its key; {_by_hand(spec, name)}"
         )
     return Credential(
         token=status.token,
@@ -200,17 +224,46 @@ def _time(text: str) -> datetime | None:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _arguments(spec: ExecSpec) -> str:
-    return " ".join(spec.args) if not any(is_credential("", word) for word in spec.args if len(word) >= 8) else "…"
+def _by_hand(spec: ExecSpec, name: str) -> str:
+    """What to do about a plugin; its arguments are shown unless one of them may be a credential."""
+    shown = "…" if any(_secret(word) for word in spec.args) or credential_word(spec.args) else " ".join(spec.args)
+    return f"run it by hand to see why: {name} {_short(shown)}".rstrip()
 
 
 def _last_line(said: bytes) -> str:
     """The last thing that a command said, without anything that looks like a credential."""
     lines = [line for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    return _one_line(lines[-1]) if lines else ""
+    return _one_line(lines[-1].rstrip(" .;")) if lines else ""
 
 
 def _one_line(text: str) -> str:
-    words = ["…" if len(word) >= 8 and is_credential("", word) else word for word in text.split()]
-    line = "".join(character for character in " ".join(words) if character.isprintable())
+    shown: list[str] = []
+    named = ""
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if _secret(word) or (named and is_credential(named, word)):
+            shown.append("…")
+        elif equals and value and is_credential(name, value):
+            shown.append(f"{name}=…")
+        else:
+            shown.append(word)
+        # "token: x", "Bearer x"; a word of prose after "token" stays.
+        named = word.rstrip(":") if word.endswith(":") or word.lower() == "bearer" else ""
+    return _short("".join(character for character in " ".join(shown) if character.isprintable()))
+
+
+def _secret(word: str) -> bool:
+    """Whether a word is a credential by its own shape, or long and random as keys of AWS and session tokens are."""
+    if len(word) < 8:
+        return False
+    return is_credential("", word) or any(
+        set("aA0") <= {_class(character) for character in found[0]} for found in _RANDOM.finditer(word)
+    )
+
+
+def _class(character: str) -> str:
+    return "0" if character.isdigit() else "A" if character.isupper() else "a"
+
+
+def _short(line: str) -> str:
     return line if len(line) <= 200 else line[:197] + "..."

@@ -21,7 +21,7 @@ from clusterproof.sources.completeness import CUSTOM
 from clusterproof.sources.kubernetes_api import access, discovery, eks, pool
 from clusterproof.sources.kubernetes_api.client import Client, Stopped
 from clusterproof.sources.kubernetes_api.kubeconfig import Connection, connection
-from clusterproof.sources.kubernetes_api.lists import Listing, unknown
+from clusterproof.sources.kubernetes_api.lists import REMEDIES, Listing, unknown
 from clusterproof.sources.kubernetes_api.options import READ, ClusterOptions, ClusterRead, Identity
 
 Observer = Callable[[str], None]
@@ -126,7 +126,7 @@ class _Reading:
         hopeless = [s for s in stops if s.status in (0, 401) or s.cause is Cause.NOT_ANSWERABLE]
         if len(hopeless) == len(first):
             worst = next((s for s in hopeless if s.status == 401 or s.unreachable), hopeless[0])
-            raise UnreadableClusterError(f"the cluster of context {self._found.context}: {worst}")
+            raise UnreadableClusterError(f"the cluster of context {self._found.context}: {_advised(worst)}")
         until = time.monotonic() + min(_GREETING, self._options.deadline)
         documents = discovery.wanted(groups, asked)
         second: list[Callable[[], Any]] = [
@@ -199,7 +199,7 @@ class _Reading:
             return f"{where}: {who} may list nothing that was asked for; grant it the rights that clusterproof permissions prints"
         worst = next((s for s in self._stops if s.status == 401 or s.unreachable), None)
         worst = worst or next(s for s in self._stops if s.status != 403)
-        return f"{where}: nothing could be read: {worst}"
+        return f"{where}: nothing could be read: {_advised(worst)}"
 
     def _run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
         return pool.run(tasks, self._options.workers, self._client.close)
@@ -281,6 +281,20 @@ class _Reading:
         if self._observer is not None:
             with self._telling:
                 self._observer(f"{kind.name}: {count:,} read")
+
+
+def _advised(stopped: Stopped) -> str:
+    """Why nothing could be read, and what to do: some clauses (credentials, certificates) say that themselves."""
+    if stopped.unreachable:
+        known = "cannot be reached" not in stopped.clause or stopped.clause.endswith("?)")
+        advice = "" if known else "see that the address is right and that a VPN or proxy leads there"
+    elif stopped.status == 401:
+        advice = ""
+    elif stopped.cause is Cause.NOT_ANSWERABLE:
+        advice = "see which server the kubeconfig names, and which proxy answers"
+    else:
+        advice = REMEDIES.get(stopped.cause, "")
+    return f"{stopped.clause}; {advice}" if advice else stopped.clause
 
 
 def _known(asked: Sequence[Kind[Any]], allowed: Sequence[bool | None]) -> dict[str, bool]:

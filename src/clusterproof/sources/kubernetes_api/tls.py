@@ -50,7 +50,8 @@ def context(connection: Connection, certificate: tuple[bytes, bytes]) -> ssl.SSL
             made.load_verify_locations(cadata=connection.ca.decode("ascii"))
         except (ssl.SSLError, UnicodeDecodeError, ValueError):
             raise UnreadableClusterError(
-                f"the certificate authority of cluster {connection.cluster_name or connection.context} is no PEM certificate"
+                f"the certificate authority of cluster {connection.cluster_name or connection.context} is no PEM "
+                "certificate; mend the kubeconfig"
             ) from None
     else:
         made.load_default_certs()
@@ -68,7 +69,7 @@ def _load(made: ssl.SSLContext, certificate: tuple[bytes, bytes]) -> None:
         made.load_cert_chain(name, password=_no_password)
     except (ssl.SSLError, OSError, ValueError):
         raise UnreadableClusterError(
-            "the client certificate and its key are no PEM pair that belongs together"
+            "the client certificate and its key are no PEM pair that belongs together; make the kubeconfig again"
         ) from None
     finally:
         Path(name).unlink(missing_ok=True)
