@@ -29,7 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     from clusterproof.snapshot.writer import write
 
     try:
-        snapshot = synthetic(Size(options.nodes, options.pods_per_node, options.policies, options.groups))
+        snapshot = synthetic(
+            Size(options.nodes, options.pods_per_node, options.policies, options.groups, options.preset)
+        )
     except ValueError as error:
         print(f"scale.py: {error}", file=sys.stderr)
         return 2
@@ -58,6 +60,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--pods-per-node", type=int, default=20, help="pods on each node (default 20)")
     parser.add_argument("--policies", type=int, default=200, help="NetworkPolicies (default 200)")
     parser.add_argument("--groups", type=int, default=12, help="EKS managed node groups (default 12)")
+    parser.add_argument("--preset", default="uniform", help="uniform, skewed or adversarial (default uniform)")
     parser.add_argument("--profile", default="dynamo", help="a built-in profile or a file (default dynamo)")
     parser.add_argument("--runs", type=int, default=3, help="runs, of which the median is printed (default 3)")
     parser.add_argument("--keep", type=Path, help="keep the snapshot in this file")
@@ -73,7 +76,7 @@ def _line(found: dict[str, Any]) -> str:
     return (
         f"{found['nodes']:>6} nodes {found['pods']:>7} pods {found['json_mb']:>7.1f} MB JSON   "
         f"decode {found['decode_s']:6.3f} s ({found['decode_mb_per_s']:.0f} MB/s)   "
-        f"check {found['check_s']:6.3f} s   peak {found['peak_mb']:.0f} MB   {verdicts}"
+        f"check {found['check_s']:6.3f} s   why {found['why_s']:5.3f} s   peak {found['peak_mb']:.0f} MB   {verdicts}"
     )
 
 

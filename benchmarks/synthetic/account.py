@@ -192,6 +192,14 @@ def _admit(protocol: str, port: int, groups: list[str]) -> Raw:
     }
 
 
+def _blocks(plan: Plan, group: Group) -> list[str]:
+    return [f"{dotted(plan.base(group.number, zone))}/{32 - plan.subnet_bits}" for zone in range(len(ZONES))]
+
+
+def _admit_blocks(protocol: str, port: int, blocks: list[str]) -> Raw:
+    return {**_admit(protocol, port, []), "IpRanges": [{"CidrIp": block} for block in blocks]}
+
+
 def security_groups(plan: Plan) -> Iterator[Raw]:
     """One per node group: each admits itself and all nodes' DNS; the system group's rules have the usual gaps."""
     ids = [group.security_group for group in plan.groups]
@@ -207,6 +215,10 @@ def security_groups(plan: Plan) -> Iterator[Raw]:
             rules += [_admit("udp", 53, ids), _admit("tcp", 53, ids)]
             rules += [_admit("tcp", 2379, gpu[::2])]
             rules += [_admit("tcp", 9090, general)] if general else []
+            if plan.size.preset == "adversarial":
+                # A rule for each group and a block for each of its subnets: no two groups are alike.
+                rules += [_admit("tcp", 9000 + other.number, [other.security_group]) for other in plan.groups]
+                rules += [_admit_blocks("tcp", 20000 + other.number, _blocks(plan, other)) for other in plan.groups]
         yield _security_group(group.security_group, f"{group.name}-nodes", rules)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.synthetic.plan import CREATED, App, Plan, hexed, suffix, uid
+from benchmarks.synthetic.plan import CREATED, App, Plan, dotted, hexed, suffix, uid
 from benchmarks.synthetic.pods import owner_of, pod_spec
 
 Raw = dict[str, Any]
@@ -175,12 +175,22 @@ def network_policies(plan: Plan) -> Iterator[Raw]:
                 "podSelector": {"matchLabels": {"app.kubernetes.io/name": app.name}},
                 "policyTypes": ["Ingress", "Egress"],
             }
+            if plan.size.preset == "adversarial":
+                spec["ingress"].append({"from": [_own_peers(plan, others, number)]})
         yield {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
             "metadata": _metadata("policy", namespace, name),
             "spec": spec,
         }
+
+
+def _own_peers(plan: Plan, others: list[App], number: int) -> Raw:
+    """A peer that no other policy names: by a label of one workload, and every third by an address block."""
+    if number % 3:
+        return {"podSelector": {"matchLabels": {"who": others[number * 13 % len(others)].name}}}
+    group = plan.groups[number % len(plan.groups)]
+    return {"ipBlock": {"cidr": f"{dotted(plan.base(group.number, 0))}/{32 - plan.subnet_bits + 2}"}}
 
 
 def helm_releases(_plan: Plan) -> Iterator[Raw]:

@@ -50,6 +50,10 @@ def suffix(*parts: object, length: int = 5) -> str:
     return "".join(letters)
 
 
+PRESETS = ("uniform", "skewed", "adversarial")
+"""Groups of one size; a few large and many small ones; workloads and security groups that each have rules of their own."""
+
+
 class Size(msgspec.Struct, frozen=True):
     """What was asked for.
 
@@ -57,12 +61,14 @@ class Size(msgspec.Struct, frozen=True):
         nodes, pods_per_node: nodes in all, and pods on each.
         policies: NetworkPolicies.
         groups: EKS managed node groups.
+        preset: one of :data:`PRESETS`.
     """
 
     nodes: int
     pods_per_node: int
     policies: int
     groups: int
+    preset: str = "uniform"
 
     def __post_init__(self) -> None:
         """Refuses sizes of which no plausible cluster can be made."""
@@ -70,6 +76,8 @@ class Size(msgspec.Struct, frozen=True):
             raise ValueError("--groups must be 2 or more, and --nodes at least as many as --groups")
         if self.pods_per_node < 6:
             raise ValueError("--pods-per-node must be 6 or more: three or four of them are DaemonSets' pods")
+        if self.preset not in PRESETS:
+            raise ValueError(f"--preset must be one of {', '.join(PRESETS)}")
         if self.policies < 0:
             raise ValueError("--policies cannot be negative")
 
@@ -308,11 +316,21 @@ def dotted(address: int) -> str:
 def _groups(size: Size) -> Iterator[Group]:
     """One system group, then GPU groups and general ones in turn."""
     first = 0
-    for number in range(size.groups):
-        count = size.nodes // size.groups + (number < size.nodes % size.groups)
+    for number, count in enumerate(_counts(size)):
         role = "system" if number == 0 else ("gpu" if number % 2 else "general")
         yield Group(number, "system" if number == 0 else f"{role}-{number:02d}", role, first, count)
         first += count
+
+
+def _counts(size: Size) -> list[int]:
+    """Nodes of each group; skewed: as one over its position, and each at least one."""
+    if size.preset != "skewed":
+        return [size.nodes // size.groups + (number < size.nodes % size.groups) for number in range(size.groups)]
+    free = size.nodes - size.groups
+    weight = sum(1 / (number + 1) for number in range(size.groups))
+    counts = [1 + int(free / (number + 1) / weight) for number in range(size.groups)]
+    counts[0] += size.nodes - sum(counts)
+    return counts
 
 
 def _workers(size: Size) -> Iterator[App]:
@@ -336,8 +354,9 @@ _WORDS = ("cart", "search", "billing", "ingest", "ranking", "session", "catalog"
 
 
 def _general(size: Size) -> Iterator[App]:
-    """Everybody else: a few hundred Deployments and StatefulSets over many namespaces."""
-    wanted = max(8, min(400, size.nodes * size.pods_per_node // 40))
+    """Everybody else: a few hundred Deployments and StatefulSets over many namespaces; adversarial: up to 2,000."""
+    most = 2000 if size.preset == "adversarial" else 400
+    wanted = max(8, min(most, size.nodes * size.pods_per_node // 40))
     for number in range(wanted):
         team = number % max(2, wanted // 6)
         name = f"{_WORDS[number % len(_WORDS)]}-{number:03d}"
@@ -347,6 +366,8 @@ def _general(size: Size) -> Iterator[App]:
             "app.kubernetes.io/part-of": f"team-{team:02d}",
             "tier": ("web", "api", "data")[number % 3],
         }
+        if size.preset == "adversarial":
+            labels["who"] = name
         yield App(
             kind, f"team-{team:02d}", name, labels, image, "general", (("http", 8080, "TCP"), ("metrics", 9102, "TCP"))
         )

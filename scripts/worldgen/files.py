@@ -98,6 +98,9 @@ def aws(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bool, cni_env: Ma
         "network-acls": network.network_acls(spec),
         "vpc-peering-connections": {"VpcPeeringConnections": []},
         "managed-prefix-lists": {"PrefixLists": []},
+        "transit-gateways": {"TransitGateways": []},
+        "transit-gateway-attachments": {"TransitGatewayAttachments": []},
+        "transit-gateway-vpc-attachments": {"TransitGatewayVpcAttachments": []},
     }
     for group in spec.groups:
         answers[f"nodegroup-{group.name}"] = compute.nodegroup(spec, group)

@@ -37,9 +37,11 @@ def policy(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_strict_enforcing_mode_refuses_what_no_policy_names() -> None:
-    """NETWORK_POLICY_ENFORCING_MODE strict starts pods with a default deny; without an enforcing agent it says nothing."""
+    """Strict enforcing mode keeps what no policy selects at a default deny; without an agent it says nothing (rule 7.9)."""
     mode = {"NETWORK_POLICY_ENFORCING_MODE": "strict"}
-    assert ask(open_pair().cni(mode, ENFORCED), reach()).verdict is Verdict.UNKNOWN
+    assert ask(open_pair().cni(mode, ENFORCED), reach()).verdict is Verdict.FAIL
+    admitted = policy({"podSelector": {}, "policyTypes": ["Ingress", "Egress"], "ingress": [{}], "egress": [{}]})
+    assert ask(open_pair().cni(mode, ENFORCED).put(kinds.NETWORK_POLICIES, admitted), reach()).verdict is Verdict.PASS
     assert ask(open_pair().cni({}, ENFORCED), reach()).verdict is Verdict.PASS
     assert ask(open_pair().cni(mode), reach()).verdict is Verdict.PASS
 
@@ -52,11 +54,15 @@ def test_engines_that_are_not_modelled(name: str) -> None:
 
 def test_the_cni_is_the_one_of_kube_system() -> None:
     """Another DaemonSet called aws-node does not hide the real one's settings."""
-    tiny = open_pair().cni({"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "true"}).sg("sg-other")
-    tiny.put(
-        kinds.ENI_CONFIGS,
-        {"metadata": {"name": "default"}, "spec": {"subnet": "subnet-a", "securityGroups": ["sg-other"]}},
-    )
+    zone = "topology.kubernetes.io/zone"
+    tiny = open_pair().cni({"AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG": "true", "ENI_CONFIG_LABEL_DEF": zone}).sg("sg-other")
+    for raw in tiny.objects["instances"]:
+        made = {"DeviceIndex": 1, "NetworkCardIndex": 0}
+        face = {"SubnetId": raw["SubnetId"], "Groups": [{"GroupId": "sg-other"}], "Attachment": made}
+        raw["NetworkInterfaces"].append(face | {"Description": f"aws-K8S-{raw['InstanceId']}"})
+    for letter in "ab":
+        spec = {"subnet": f"subnet-{letter}", "securityGroups": ["sg-other"]}
+        tiny.put(kinds.ENI_CONFIGS, {"metadata": {"name": f"us-east-1{letter}"}, "spec": spec})
     assert ask(tiny.controller("DaemonSet", "zzz/aws-node"), reach()).verdict is Verdict.FAIL
 
 
@@ -254,7 +260,7 @@ def test_auto_scaling_groups_that_name_no_cluster() -> None:
 
 
 def test_a_node_local_cache_by_its_image() -> None:
-    """NodeLocal DNSCache under another name is not modelled either."""
+    """NodeLocal DNSCache under another name is found too; without its arguments it is not known (rule 6.10)."""
     tiny = open_pair().dns(on("back")).service("app/server", 80, {"app": "server"})
     assert ask(tiny, reach(by="name")).verdict is Verdict.PASS
     cache = {"containers": [{"name": "node-cache", "image": "registry.k8s.io/dns/k8s-dns-node-cache:1.23.1"}]}
@@ -263,7 +269,7 @@ def test_a_node_local_cache_by_its_image() -> None:
 
 
 def test_local_traffic_where_the_server_may_not_be() -> None:
-    """Under internalTrafficPolicy Local a node of which it is not known whether it runs the DaemonSet is no proof."""
+    """Under internalTrafficPolicy Local a node of which it is not known whether it runs the DaemonSet is no proof (rule 6.4)."""
     tiny = Tiny().sg("sg-a", "all sg-a").managed("a", ["sg-a"], labels={"nvidia.com/gpu.present": "true"})
     tiny.put(
         kinds.INSTANCE_TYPES,
@@ -290,7 +296,7 @@ def test_dns_pods_of_which_no_place_is_certain() -> None:
 
 @pytest.mark.parametrize("more", [{"internalTrafficPolicy": "Local"}, {"port_more": {"targetPort": 81}}])
 def test_further_services_that_lead_elsewhere(more: dict[str, Any]) -> None:
-    """Where two Services publish the port and differ, which of them is dialled is not known."""
+    """Where two Services publish the port and differ, which of them is dialled is not known (rule 6.3)."""
     tiny = open_pair().dns(on("back"))
     tiny.service("app/a", 80, {"app": "server"}).service("app/b", 80, {"app": "server"})
     assert ask(tiny, reach(by="name")).verdict is Verdict.PASS
@@ -299,7 +305,7 @@ def test_further_services_that_lead_elsewhere(more: dict[str, Any]) -> None:
 
 
 def test_windows_nodes_are_not_modelled() -> None:
-    """A Windows client sends from other ports than a Linux one, and policies are not enforced there."""
+    """A Windows client sends from other ports than a Linux one, and policies are not enforced there (rule 2.4)."""
     tiny = open_pair()
     assert ask(tiny, reach()).verdict is Verdict.PASS
     tiny.objects["nodes"][0]["metadata"]["labels"]["kubernetes.io/os"] = "windows"
@@ -307,7 +313,7 @@ def test_windows_nodes_are_not_modelled() -> None:
 
 
 def test_subnets_that_were_not_all_read() -> None:
-    """Subnet discovery may put a pod into a tagged subnet that was not read."""
+    """Subnet discovery may put a pod into a tagged subnet that was not read (rule 5.3)."""
     tiny = open_pair().partly(kinds.SUBNETS, Unknown(Cause.INCOMPLETE, "a page is missing"))
     assert ask(tiny, reach()).verdict is Verdict.UNKNOWN
     assert ask(tiny.cni({"ENABLE_SUBNET_DISCOVERY": "false"}), reach()).verdict is Verdict.PASS

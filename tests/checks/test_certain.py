@@ -65,7 +65,7 @@ def test_a_pod_without_cluster_dns_is_told_apart() -> None:
 
 
 def test_a_port_that_the_service_does_not_publish_is_not_passed() -> None:
-    """A Service stands before the pods and publishes another port: by name nobody gets there, so it never passes."""
+    """Was unknown: a Service stands before the pods and publishes another port, so by name nobody gets there: fail."""
     snapshot = clusterproof.load_world("demo")
     raw = snapshot.raw(kinds.SERVICES, "kube-system/kube-dns")
     assert raw is not None
@@ -73,8 +73,8 @@ def test_a_port_that_the_service_does_not_publish_is_not_passed() -> None:
         port["port"] += 1000
     report = clusterproof.check(apply(snapshot, Overlay((Put("services", raw),))), "dynamo", fixes=False)
     found = next(item for item in report.findings if item.name == "dns-tcp-from-workers")
-    assert found.verdict is Verdict.UNKNOWN
-    assert "does not publish 53/TCP" in found.cause
+    assert found.verdict is Verdict.FAIL
+    assert "Service kube-system/kube-dns does not publish 53/TCP" in found.summary
 
 
 def test_a_node_set_holds_what_any_way_finds() -> None:

@@ -20,7 +20,7 @@ FRONT, BACK = "tcp 80 sg-front", "tcp 80 sg-back"
 def test_every_requirement_is_one_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception inside a check becomes an unknown finding with its cause, and no row is lost."""
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("oh")
 
     monkeypatch.setattr(reach_check, "decide", broken)

@@ -61,7 +61,7 @@ def test_depends_when_the_server_may_move() -> None:
 
 
 def test_a_group_at_zero_counts() -> None:
-    """What a group would make tomorrow is judged today."""
+    """What a group would make tomorrow is judged today (rules 1.9, 4.4)."""
     tiny = two_groups(FRONT, BACK, nodes=2).managed("zero", ["sg-zero"], nodes=0).sg("sg-zero")
     found = ask(tiny.put(kinds.INSTANCE_TYPES, {"InstanceType": "m5.xlarge"}), reach())
     assert (found.verdict, found.summary) == (
@@ -84,7 +84,7 @@ def test_no_place_is_a_failure_in_the_schedulers_words() -> None:
 
 
 def test_a_shared_node_does_not_turn_fail_into_depends() -> None:
-    """On one node it would work by luck; that is shown apart and does not count."""
+    """On one node it would work by luck; that is shown apart and does not count (rule 5.6)."""
     found = ask(two_groups(client="back", nodes=2), reach())
     assert found.verdict is Verdict.FAIL
     assert found.matrix is not None
@@ -92,7 +92,7 @@ def test_a_shared_node_does_not_turn_fail_into_depends() -> None:
 
 
 def test_required_affinity_forces_one_node() -> None:
-    """Where the client must be on the server's node, that is all there is, and it says so."""
+    """Where the client must be on the server's node, that is all there is, and it says so (rule 5.6)."""
     tiny = (
         two_groups(nodes=2)
         .remove(kinds.DEPLOYMENTS, "app/client")
@@ -227,7 +227,7 @@ def by_name(tiny: Tiny, selector: dict[str, str], **more: Any) -> Tiny:
 
 
 def test_several_workloads_behind_one_service() -> None:
-    """The Service picks among all endpoints, also those of a workload that the requirement does not name."""
+    """The Service picks among all endpoints, also those of a workload that the requirement does not name (rule 6.3)."""
     tiny = two_groups(FRONT, client="front", nodes=2).deployment("app/twin", on("front"), labels={"tier": "x"})
     tiny.remove(kinds.DEPLOYMENTS, "app/server").deployment("app/server", on("back"), labels={"tier": "x"})
     assert ask(by_name(tiny, {"tier": "x"}), reach(by="name")).verdict is Verdict.DEPENDS
@@ -235,7 +235,7 @@ def test_several_workloads_behind_one_service() -> None:
 
 
 def test_target_port_is_what_the_groups_see() -> None:
-    """The Service's own port is not what security groups judge."""
+    """The Service's own port is not what security groups judge (rule 6.1)."""
     tiny = by_name(
         two_groups("tcp 8080 sg-front", client="front", nodes=2), {"app": "server"}, port_more={"targetPort": 8080}
     )
@@ -244,7 +244,7 @@ def test_target_port_is_what_the_groups_see() -> None:
 
 
 def test_a_name_without_a_port_behind_it_fails() -> None:
-    """A named target port that no container has leads nowhere."""
+    """A named target port that no container has leads nowhere (rule 6.2)."""
     tiny = by_name(two_groups(FRONT, nodes=2), {"app": "server"}, port_more={"targetPort": "http"})
     found = ask(tiny, reach(by="name"))
     assert found.verdict is Verdict.FAIL
@@ -254,7 +254,7 @@ def test_a_name_without_a_port_behind_it_fails() -> None:
 
 
 def test_internal_traffic_policy_local() -> None:
-    """Under Local a node without an endpoint drops the connection; a DaemonSet has one on its own node."""
+    """Under Local a node without an endpoint drops the connection; a DaemonSet has one on its own node (rule 6.4)."""
     local = by_name(two_groups(FRONT, BACK, nodes=2), {"app": "server"}, internalTrafficPolicy="Local")
     assert ask(local, reach(by="name")).verdict is Verdict.FAIL
     tiny = two_groups(nodes=2).remove(kinds.DEPLOYMENTS, "app/server").controller("DaemonSet", "app/server")
@@ -263,7 +263,7 @@ def test_internal_traffic_policy_local() -> None:
 
 
 def test_headless_service_leads_to_the_pods_port() -> None:
-    """Nothing translates the port of a headless name."""
+    """Nothing translates the port of a headless name (rule 6.7)."""
     tiny = by_name(
         two_groups(FRONT, client="front", nodes=2), {"app": "server"}, clusterIP="None", port_more={"targetPort": 9999}
     )

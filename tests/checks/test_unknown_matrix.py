@@ -49,6 +49,7 @@ INDEPENDENT: dict[str, str] = {
     "security-group-rules": "they only give a rule its sgr- id",
     "vpcs": "the local routes and the subnets tell the same within one VPC",
     "vpc-peering-connections": "nothing leaves the VPC",
+    **dict.fromkeys((kind.name for kind in kinds.TRANSIT), "no route leads to a transit gateway"),
     "managed-prefix-lists": "no rule names a prefix list",
     "prefix-list-entries": "no rule names a prefix list",
 }

@@ -40,12 +40,17 @@ def dump(target: Path, env: dict[str, str], cluster: str) -> None:
         listed = json.loads((target / f"{kinds.MANAGED_PREFIX_LISTS.name}.json").read_text())["PrefixLists"]
         entries = kinds.PREFIX_LIST_ENTRIES.command
         commands += [(item["PrefixListId"], entries.replace("ID", item["PrefixListId"])) for item in listed]
+        held = json.loads((target / f"{kinds.TRANSIT_GATEWAY_ATTACHMENTS.name}.json").read_text())
+        tables = {item["Association"]["TransitGatewayRouteTableId"] for item in held["TransitGatewayAttachments"]}
+        routes = kinds.TRANSIT_GATEWAY_ROUTES.command
+        commands += [(table, routes.replace(" ID ", f" {table} ")) for table in sorted(tables)]
         list(pool.map(lambda item: _run(item[1], target / f"{item[0]}.json", env), commands))
 
 
 def _per_object(kind: Kind[object]) -> bool:
     """Whether the command prints one object, so that it is run once for each."""
-    return kind is kinds.PREFIX_LIST_ENTRIES or any(kind is one for one, _, _ in kinds.DESCRIBED)
+    listed = kind in (kinds.PREFIX_LIST_ENTRIES, kinds.TRANSIT_GATEWAY_ROUTES)
+    return listed or any(kind is one for one, _, _ in kinds.DESCRIBED)
 
 
 def _run(command: str, path: Path, env: dict[str, str]) -> None:

@@ -18,6 +18,7 @@ import msgspec
 from clusterproof.snapshot import kinds
 from clusterproof.sources.aws_api.records import Needed
 from tests.e2e.moto_account import ACCOUNT, Account
+from tests.e2e.motogateway import attach, of_each_zone
 from tests.sources.aws_api.motoserver import REGION, extended_moto
 from tests.sources.kubernetes_api.stub import Raw, recorded
 
@@ -25,8 +26,9 @@ WORLD = Path(__file__).resolve().parents[2] / "src" / "clusterproof" / "worlds" 
 CLUSTER = "demo-gpu"
 Objects = dict[str, list[Raw]]
 CRDS = "customresourcedefinitions.apiextensions.k8s.io"
-PEERED, STRAY, FARGATE = "10.9.0.20", "10.8.0.20", "10.0.0.77"
-"""Addresses of an instance in a peered VPC, of one in a VPC that is not peered, and of a pod that Fargate runs."""
+PEERED, STRAY, JOINED, FARGATE = "10.9.0.20", "10.8.0.20", "172.30.0.20", "10.0.0.77"
+"""Addresses of an instance in a peered VPC, of one in a VPC that is not, of one in a VPC to which a transit gateway
+leads, and of a pod that Fargate runs."""
 
 
 class Cloud(msgspec.Struct, frozen=True):
@@ -63,6 +65,7 @@ def cloud(home: Path) -> Iterator[Cloud]:
         ]
         subnets = {s["CidrBlock"]: s["SubnetId"] for s in account.ec2.describe_subnets()["Subnets"]}
         _open(account, groups)
+        _pod_interfaces(account, groups, subnets)
         account.eks.create_fargate_profile(
             clusterName=CLUSTER,
             fargateProfileName="dns",
@@ -74,6 +77,7 @@ def cloud(home: Path) -> Iterator[Cloud]:
             SubnetId=subnets["10.0.0.0/22"], PrivateIpAddress=FARGATE, Groups=[groups["cluster"]]
         )
         instances = {PEERED: _elsewhere(account, "10.9", peered=True), STRAY: _elsewhere(account, "10.8", peered=False)}
+        instances[JOINED] = _joined(account, groups)
         tags = [
             {"ResourceId": g["AutoScalingGroupName"], "ResourceType": "auto-scaling-group", "Key": tag["Key"]}
             for g in account.scaling.describe_auto_scaling_groups()["AutoScalingGroups"]
@@ -96,6 +100,28 @@ def _open(account: Account, groups: Mapping[str, str]) -> None:
     rules.append({"IpProtocol": "tcp", "FromPort": 2379, "ToPort": 2379, "PrefixListIds": [{"PrefixListId": listed}]})
     for name in ("system-nodes", "gpu-nodes", "customer-nodes", "cluster"):
         account.ec2.authorize_security_group_ingress(GroupId=groups[name], IpPermissions=rules)
+
+
+POD_BLOCKS = {"a": "10.0.0.0/22", "b": "10.0.4.0/22", "c": "10.0.8.0/22"}
+"""By zone: where the pods' interfaces of the world with custom networking are."""
+
+
+def _pod_interfaces(account: Account, groups: Mapping[str, str], subnets: Mapping[str, str]) -> None:
+    """On each node the interface that the VPC CNI makes as the ENIConfig of its zone says."""
+    number = 100
+    for reservation in account.ec2.describe_instances()["Reservations"]:
+        for instance in reservation["Instances"]:
+            number += 1
+            block = POD_BLOCKS[instance["Placement"]["AvailabilityZone"].removeprefix(REGION)]
+            made = account.ec2.create_network_interface(
+                SubnetId=subnets[block],
+                PrivateIpAddress=f"10.0.{int(block.split('.')[2]) + 3}.{number}",
+                Description=f"aws-K8S-{instance['InstanceId']}",
+                Groups=[groups["system-nodes"]],
+            )["NetworkInterface"]["NetworkInterfaceId"]
+            account.ec2.attach_network_interface(
+                NetworkInterfaceId=made, InstanceId=instance["InstanceId"], DeviceIndex=1
+            )
 
 
 def _elsewhere(account: Account, net: str, *, peered: bool) -> str:
@@ -128,6 +154,31 @@ def _elsewhere(account: Account, net: str, *, peered: bool) -> str:
         PrivateIpAddress=f"{net}.0.20",
         SecurityGroupIds=[group],
     )["Instances"][0]["InstanceId"]
+    return instance
+
+
+def _joined(account: Account, groups: Mapping[str, str]) -> str:
+    """An instance in a VPC to which a transit gateway leads, whose group the nodes' groups admit for DNS; the id."""
+    ec2 = account.ec2
+    instance = _elsewhere(account, "172.30", peered=False)
+    found = ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+    home, vpc = account.file("vpcs")["Vpcs"][0]["VpcId"], found["VpcId"]
+    gateway = attach(
+        ec2,
+        {home: of_each_zone(ec2, home), vpc: [found["SubnetId"]]},
+        {"10.0.0.0/16": home, "172.30.0.0/16": vpc},
+    )
+    for table in ec2.describe_route_tables()["RouteTables"]:
+        other = {home: "172.30.0.0/16", vpc: "10.0.0.0/16"}.get(table["VpcId"])
+        if other is not None:
+            ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock=other, TransitGatewayId=gateway)
+    # Its addresses are in no range that the nodes' groups admit: only its group is named there.
+    named = [{"GroupId": found["SecurityGroups"][0]["GroupId"]}]
+    rules: list[Raw] = [
+        {"IpProtocol": protocol, "FromPort": 53, "ToPort": 53, "UserIdGroupPairs": named} for protocol in ("tcp", "udp")
+    ]
+    for name in ("system-nodes", "gpu-nodes", "customer-nodes", "cluster"):
+        ec2.authorize_security_group_ingress(GroupId=groups[name], IpPermissions=rules)
     return instance
 
 
@@ -209,22 +260,42 @@ def _policies(_made: Cloud, world: Objects) -> None:
     )
 
 
-def _other_policies(_made: Cloud, world: Objects) -> None:
-    """Every kind of policy that is not modelled is defined; there are no objects of any."""
+def _aws_policies(_made: Cloud, world: Objects) -> None:
+    """The VPC CNI enforces, in a release that reads its own kinds of policy; all kinds are defined, without objects."""
     _enforce(world)
+    for container in _cni(world)["spec"]["template"]["spec"]["containers"]:
+        container["image"] = container["image"].replace("amazon-k8s-cni:v1.20.", "amazon-k8s-cni:v1.21.")
     for kind in kinds.OTHER_POLICIES:
         _define(world, kind)
 
 
 def _calico(_made: Cloud, world: Objects) -> None:
     """Calico enforces NetworkPolicies beside the VPC CNI and has no kinds of its own defined."""
-    labels = {"k8s-app": "calico-node"}
-    spec = {"hostNetwork": True, "containers": [{"name": "calico-node", "image": "calico/node:v3.30.0"}]}
+    _engine(world, "calico-node", "calico/node:v3.30.0")
+
+
+def _calico_policies(_made: Cloud, world: Objects) -> None:
+    """Calico in a release that does not show enforces, and every kind of policy is defined, without objects."""
+    _engine(world, "calico-node", "calico/node:stable")
+    for kind in kinds.OTHER_POLICIES:
+        _define(world, kind)
+
+
+def _cilium_policies(_made: Cloud, world: Objects) -> None:
+    """Cilium enforces, and every kind of policy is defined, without objects."""
+    _engine(world, "cilium", "cilium/cilium:v1.18.1")
+    for kind in kinds.OTHER_POLICIES:
+        _define(world, kind)
+
+
+def _engine(world: Objects, name: str, image: str) -> None:
+    labels = {"k8s-app": name}
+    spec = {"hostNetwork": True, "containers": [{"name": name, "image": image}]}
     template = {"metadata": {"labels": labels}, "spec": spec}
     _add(
         world,
         "daemonsets.apps",
-        "calico-node",
+        name,
         "kube-system",
         labels,
         spec={"selector": {"matchLabels": labels}, "template": template},
@@ -245,7 +316,7 @@ def _pod_groups(made: Cloud, world: Objects) -> None:
 def _custom_networking(made: Cloud, world: Objects) -> None:
     """Pods' interfaces in subnets and groups of their own."""
     _set(world, AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG="true", ENI_CONFIG_LABEL_DEF="topology.kubernetes.io/zone")
-    for zone, block in (("a", "10.0.0.0/22"), ("b", "10.0.4.0/22"), ("c", "10.0.8.0/22")):
+    for zone, block in POD_BLOCKS.items():
         spec = {"subnet": made.subnets[block], "securityGroups": [made.groups["system-nodes"]]}
         _add(world, "eniconfigs.crd.k8s.amazonaws.com", f"{REGION}{zone}", spec=spec)
 
@@ -317,6 +388,11 @@ def _peered(made: Cloud, world: Objects) -> None:
     _node(world, "peered", PEERED, made.instances[PEERED])
 
 
+def _gateway(made: Cloud, world: Objects) -> None:
+    """A node that nobody manages, in a VPC to which a transit gateway leads."""
+    _node(world, "joined", JOINED, made.instances[JOINED])
+
+
 def _stray(made: Cloud, world: Objects) -> None:
     """A node that nobody manages, in a VPC from which no way leads to the cluster's."""
     _node(world, "stray", STRAY, made.instances[STRAY])
@@ -344,8 +420,10 @@ def _fargate(_made: Cloud, world: Objects) -> None:
 WORLDS: dict[str, Edit] = {
     "demo": _plain,
     "policies": _policies,
-    "other policies": _other_policies,
+    "AWS's policies": _aws_policies,
     "Calico": _calico,
+    "Calico's policies": _calico_policies,
+    "Cilium's policies": _cilium_policies,
     "pods' groups": _pod_groups,
     "custom networking": _custom_networking,
     "Karpenter": lambda made, world: _pool(made, world, kinds.EC2_NODE_CLASSES),
@@ -353,6 +431,7 @@ WORLDS: dict[str, Edit] = {
     "at zero": _at_zero,
     "peered": _peered,
     "stray": _stray,
+    "gateway": _gateway,
     "Fargate": _fargate,
 }
 """What each adds to the demo."""

@@ -43,6 +43,15 @@ RIGHTS = tuple(dict.fromkeys(kind.permission for kind in NEEDED))
 ETCD, PROMETHEUS, DNS = "etcd-from-gpu-nodes", "prometheus-from-validator", "dns-from-workers"
 PLACE = "dynamo-worker-can-be-scheduled"
 
+_READERS = {
+    "networking.k8s.aws": "AWS's policies",
+    "policy.networking.k8s.io": "Calico's policies",
+    "crd.projectcalico.org": "Calico's policies",
+    "cilium.io": "Cilium's policies",
+}
+"""For the API group of a kind of policy, a world in which something reads it."""
+
+
 DECIDES: dict[str, tuple[str, str]] = {
     "list nodes": ("demo", PROMETHEUS),
     "list pods": ("demo", PROMETHEUS),
@@ -58,7 +67,7 @@ DECIDES: dict[str, tuple[str, str]] = {
     "list namespaces": ("policies", PROMETHEUS),
     "list networkpolicies.networking.k8s.io": ("policies", PROMETHEUS),
     "list customresourcedefinitions.apiextensions.k8s.io": ("Calico", ETCD),
-    **{kind.permission: ("other policies", ETCD) for kind in kinds.OTHER_POLICIES},
+    **{kind.permission: (_READERS[kind.group], ETCD) for kind in kinds.OTHER_POLICIES},
     "list serviceaccounts": ("pods' groups", ETCD),
     "list securitygrouppolicies.vpcresources.k8s.aws": ("pods' groups", ETCD),
     "list eniconfigs.crd.k8s.amazonaws.com": ("custom networking", ETCD),
@@ -81,6 +90,7 @@ DECIDES: dict[str, tuple[str, str]] = {
     "ec2:GetManagedPrefixListEntries": ("demo", ETCD),
     "ec2:DescribeVpcs": ("stray", DNS),
     "ec2:DescribeVpcPeeringConnections": ("peered", DNS),
+    **{kind.permission: ("gateway", DNS) for kind in kinds.TRANSIT},
     "ec2:DescribeInstances": ("stray", DNS),
     "ec2:DescribeNetworkInterfaces": ("Fargate", DNS),
 }

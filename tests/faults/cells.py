@@ -88,6 +88,7 @@ _TOGETHER: tuple[frozenset[Kind[Any]], ...] = (
     frozenset({kinds.ADDONS, kinds.ADDON_NAMES}),
     frozenset({kinds.POD_IDENTITY_ASSOCIATIONS, kinds.POD_IDENTITY_ASSOCIATION_IDS}),
     frozenset({kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS}),
+    frozenset(kinds.TRANSIT),
 )
 """Kinds of which one says which others there are: read together."""
 PAGE = 1

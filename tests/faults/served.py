@@ -21,6 +21,7 @@ from clusterproof.sources.completeness import CUSTOM
 from clusterproof.sources.kubernetes_api.options import ClusterOptions, ClusterRead
 from clusterproof.sources.kubernetes_api.reader import read_cluster
 from tests.e2e.moto_account import ACCOUNT, Account
+from tests.e2e.motogateway import attach, of_each_zone
 from tests.sources.aws_api.faults import Proxy, faulty
 from tests.sources.aws_api.motoserver import REGION, extended_moto
 from tests.sources.kubernetes_api.stub import Stub, usual_version
@@ -174,7 +175,11 @@ def _more(account: Account) -> None:
             subnets=[account.file("subnets")["Subnets"][0]["SubnetId"]],
             selectors=[{"namespace": name}],
         )
+    home = account.file("vpcs")["Vpcs"][0]["VpcId"]
     for number in (1, 2):
+        # No route leads to them.
+        blocks = {"10.0.0.0/16": home, f"10.{100 + number}.0.0/16": ""}
+        attach(account.ec2, {home: of_each_zone(account.ec2, home)}, blocks)
         ends = [account.ec2.create_vpc(CidrBlock=f"172.{16 + number}.{end}.0/24")["Vpc"]["VpcId"] for end in (0, 1)]
         account.ec2.create_vpc_peering_connection(VpcId=ends[0], PeerVpcId=ends[1])
         account.ec2.create_managed_prefix_list(

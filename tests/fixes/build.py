@@ -97,9 +97,21 @@ def acl(acl_id: str, entries: Iterable[Raw], subnets: Iterable[str] = (), *, def
     }
 
 
-def place(name: str, groups: str, subnet: str, *, nodes: int = 2, labels: Mapping[str, str] | None = None) -> Raw:
-    """A node group: nodes of one kind in one subnet with space-separated security groups."""
-    return {"name": name, "groups": groups.split(), "subnet": subnet, "nodes": nodes, "labels": dict(labels or {})}
+def place(
+    name: str,
+    groups: str,
+    subnet: str,
+    *,
+    nodes: int = 2,
+    labels: Mapping[str, str] | None = None,
+    pods: tuple[str, str] | None = None,
+) -> Raw:
+    """A node group: nodes of one kind in one subnet with space-separated security groups.
+
+    ``pods`` are subnet and groups of an interface that the VPC CNI made on each.
+    """
+    own = {"labels": dict(labels or {}), "pods": pods}
+    return {"name": name, "groups": groups.split(), "subnet": subnet, "nodes": nodes, **own}
 
 
 def deployment(
@@ -247,7 +259,14 @@ def _machines(places: Sequence[Raw]) -> tuple[list[Raw], list[Raw]]:
                         },
                     },
                     "spec": {"providerID": f"aws:///us-west-2a/{instance}"},
-                    "status": {"allocatable": {"cpu": "8", "memory": "32Gi", "pods": "58"}},
+                    "status": {
+                        "allocatable": {
+                            "cpu": "8",
+                            "memory": "32Gi",
+                            "pods": "58",
+                            "vpc.amazonaws.com/pod-eni": "9",
+                        }
+                    },
                 }
             )
             face = {
@@ -256,7 +275,18 @@ def _machines(places: Sequence[Raw]) -> tuple[list[Raw], list[Raw]]:
                 "Groups": [{"GroupId": key} for key in item["groups"]],
                 "Attachment": {"DeviceIndex": 0, "NetworkCardIndex": 0, "InstanceId": instance},
             }
-            instances.append({"InstanceId": instance, "SubnetId": item["subnet"], "NetworkInterfaces": [face]})
+            faces = [face]
+            if item["pods"] is not None:
+                faces.append(
+                    {
+                        "NetworkInterfaceId": f"eni-{index:04x}{number:012x}f",
+                        "Description": f"aws-K8S-{instance}",
+                        "SubnetId": item["pods"][0],
+                        "Groups": [{"GroupId": key} for key in item["pods"][1].split()],
+                        "Attachment": {"DeviceIndex": 1, "NetworkCardIndex": 0, "InstanceId": instance},
+                    }
+                )
+            instances.append({"InstanceId": instance, "SubnetId": item["subnet"], "NetworkInterfaces": faces})
     return nodes, instances
 
 

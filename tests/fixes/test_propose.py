@@ -103,7 +103,7 @@ def test_ingress_names_the_clients_group() -> None:
 
 
 def test_egress_and_dns_are_mended_with_ingress() -> None:
-    """All blocking layers go into one fix: egress and ingress, for the port and for the DNS leg before it."""
+    """All blocking layers go into one fix: egress and ingress, for the port and for the DNS leg before it (rule 11.1)."""
     snapshot = two_groups([INSIDE], egress=[rule(443, cidr="0.0.0.0/0")])
     fix = proven(snapshot, repaired(snapshot, ETCD))
     assert sorted(texts(fix)) == [
@@ -124,7 +124,7 @@ def test_a_rule_that_covers_half_a_subnet_is_completed() -> None:
 
 
 def test_one_group_on_both_ends_gets_a_rule_that_names_itself() -> None:
-    """Where two node groups share their only security group, it admits itself; the other pairs are listed as unwanted."""
+    """Where two node groups share their only security group, it admits itself; the other pairs are listed as unwanted (rule 11.3)."""
     snapshot = cluster(
         [place("system", "sg-all", "subnet-a"), place("gpu", "sg-all", "subnet-b")],
         [group("sg-all", [rule(53, cidr="10.0.0.0/16", protocol="udp")])],
@@ -307,11 +307,17 @@ def test_across_regions_the_clients_subnet_is_named() -> None:
 
 
 def test_custom_networking_names_the_pods_groups() -> None:
-    """With an ENIConfig the rules name the groups and not the nodes'."""
+    """With an ENIConfig the rules name the groups of the pods and not the nodes' (rule 11.3)."""
     snapshot = cluster(
         [
-            place("system", "sg-system", "subnet-a"),
-            place("gpu", "sg-gpu", "subnet-b", labels={"k8s.amazonaws.com/eniConfig": "gpu"}),
+            place("system", "sg-system", "subnet-a", pods=("subnet-d", "sg-pods-system")),
+            place(
+                "gpu",
+                "sg-gpu",
+                "subnet-b",
+                labels={"k8s.amazonaws.com/eniConfig": "gpu"},
+                pods=("subnet-c", "sg-pods-gpu"),
+            ),
         ],
         [
             group("sg-system", [rule(None, cidr="10.0.0.0/16")]),
@@ -333,7 +339,7 @@ def test_custom_networking_names_the_pods_groups() -> None:
 
 
 def test_security_groups_for_pods_are_named() -> None:
-    """Where a SecurityGroupPolicy selects the server, its group gets the rule, and only its pods are opened."""
+    """Where a SecurityGroupPolicy selects the server, its group gets the rule, and only its pods are opened (rule 11.3)."""
     snapshot = two_groups(
         [rule(None, group="sg-etcd"), INSIDE, DNS_FROM_GPU],
         env={"ENABLE_POD_ENI": "true"},
@@ -697,10 +703,19 @@ def full(number: int) -> list[Raw]:
                 )
             ],
         ),
+        (
+            200,
+            [
+                (
+                    "sg-system (system-nodes) would have 201 inbound rules for IPv4, more than any quota allows: rules per "
+                    "group times groups per interface (here 5) are at most 1,000; merge rules, or put them into another group"
+                )
+            ],
+        ),
     ],
 )
 def test_the_quota_is_watched(have: int, said: list[str]) -> None:
-    """From 90 % of the quota on a sentence says how many rules the group would have."""
+    """From 90 % of the quota on a sentence says how many rules the group would have (rule 1.q)."""
     snapshot = two_groups([INSIDE, DNS_FROM_GPU, *full(have - 2)])
     fix = fix_of(repaired(snapshot, ETCD))
     assert fix.proven

@@ -60,7 +60,7 @@ def test_every_layer_is_traced_in_order() -> None:
 
 
 def test_one_node_crosses_no_interface() -> None:
-    """Ordinary pods on one node meet no group, ACL or route; policies still judge them."""
+    """Ordinary pods on one node meet no group, ACL or route; policies still judge them (rule 5.6)."""
     trace = connect(cluster(), same_node=True)
     assert trace.outcome is Outcome.WORKS
     assert [hop.layer for hop in trace.hops] == [Layer.POLICY_EGRESS, Layer.POLICY_INGRESS, Layer.NODE]
@@ -68,8 +68,10 @@ def test_one_node_crosses_no_interface() -> None:
 
 @pytest.mark.parametrize(("mode", "outcome"), [("strict", Outcome.BLOCKED), ("standard", Outcome.WORKS)])
 def test_branch_interfaces_on_one_node(mode: str, outcome: Outcome) -> None:
-    """In strict mode also one-node traffic crosses the branch interface; in standard mode it does not."""
+    """In strict mode also one-node traffic crosses the branch interface; in standard mode it does not (rule 5.5)."""
     tiny = cluster(env={"ENABLE_POD_ENI": "true", "POD_SECURITY_GROUP_ENFORCING_MODE": mode})
+    for raw in tiny.objects["nodes"]:
+        raw["status"]["allocatable"]["vpc.amazonaws.com/pod-eni"] = "9"
     spec = {"podSelector": {"matchLabels": {"app": "server"}}, "securityGroups": {"groupIds": ["sg-pod"]}}
     tiny.put(kinds.SECURITY_GROUP_POLICIES, {"metadata": {"namespace": "app", "name": "p"}, "spec": spec})
     assert connect(tiny, same_node=True).outcome is outcome
@@ -77,7 +79,7 @@ def test_branch_interfaces_on_one_node(mode: str, outcome: Outcome) -> None:
 
 
 def test_policies_that_select_pods_not_read_on_one_node() -> None:
-    """Where a branch interface is possible, one node is no free pass."""
+    """Where a branch interface is possible, one node is no free pass (rule 5.5)."""
     tiny = cluster(env={"ENABLE_POD_ENI": "true"}).drop(kinds.SECURITY_GROUP_POLICIES)
     assert connect(tiny, same_node=True).outcome is Outcome.UNKNOWN
 
@@ -115,7 +117,7 @@ def test_policies_not_read() -> None:
 
 
 def test_service_translates_before_the_groups() -> None:
-    """Groups see the container's port, not the Service's."""
+    """Groups see the container's port, not the Service's (rule 6.1)."""
     tiny = cluster("tcp 8080 sg-front").service("app/server", 80, {"app": "server"}, port_more={"targetPort": 8080})
     trace = connect(tiny, via=True)
     assert trace.outcome is Outcome.WORKS

@@ -11,12 +11,12 @@ from clusterproof.reach.protocol import Flow, flow_of, matches, ports_text, prot
     ("text", "number"), [("tcp", 6), ("6", 6), ("UDP", 17), ("17", 17), ("icmpv6", 58), ("-1", -1)]
 )
 def test_names_and_numbers_are_one(text: str, number: int) -> None:
-    """``6`` is ``tcp``, ``17`` is ``udp``, whatever the case."""
+    """``6`` is ``tcp``, ``17`` is ``udp``, whatever the case (rule 1.6)."""
     assert protocol_number(text) == number
 
 
 def test_what_is_no_protocol_has_no_number() -> None:
-    """A misspelt name is not taken for any protocol."""
+    """A misspelt name is not taken for any protocol (rule 1.6)."""
     assert protocol_number("tpc") is None
     assert protocol_number("256") is None
     with pytest.raises(ValueError, match="not an IP protocol"):
@@ -24,7 +24,7 @@ def test_what_is_no_protocol_has_no_number() -> None:
 
 
 def test_ports_count_for_tcp_and_udp_only() -> None:
-    """EC2 API, IpPermission: any other protocol passes "regardless of any port range you specify"."""
+    """EC2 API, IpPermission: any other protocol passes "regardless of any port range you specify" (rule 1.6)."""
     assert matches(6, 80, 90, Flow(6, 85))
     assert not matches(6, 80, 90, Flow(6, 91))
     assert not matches(17, 80, 90, Flow(6, 85))
@@ -33,7 +33,7 @@ def test_ports_count_for_tcp_and_udp_only() -> None:
 
 
 def test_icmp_ranges_are_type_and_code() -> None:
-    """EC2 API, IpPermission: FromPort is the ICMP type, ToPort the code, -1 all."""
+    """EC2 API, IpPermission: FromPort is the ICMP type, ToPort the code, -1 all (rule 1.6)."""
     assert matches(1, 8, 0, Flow(1, 8))
     assert matches(1, 8, -1, Flow(1, 8))
     assert matches(1, -1, -1, Flow(1, 8))

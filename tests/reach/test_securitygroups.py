@@ -15,13 +15,13 @@ from clusterproof.reach.vpc import VpcView, outside
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import SECURITY_GROUPS
 from clusterproof.snapshot.overlay import Overlay, SetField, apply
-from tests.reach.vpcbuild import Raw, group, peering, perm, snapshot, subnet, view
+from tests.reach.vpcbuild import Address, Raw, group, hosts_of, peering, perm, snapshot, subnet, view
 
 WORKS, BLOCKED, VARIES, UNKNOWN = Outcome.WORKS, Outcome.BLOCKED, Outcome.VARIES, Outcome.UNKNOWN
 
 
 def test_the_guides_web_server_example() -> None:
-    """VPC User Guide, "Security group rules", Example rules: each row of the table, and what is in no row."""
+    """VPC User Guide, "Security group rules", Example rules: each row of the table, and what is in no row (rules 1.1, 1.8)."""
     home = "203.0.113.0/24"
     web = group(
         "sg-web",
@@ -57,7 +57,7 @@ def test_the_guides_web_server_example() -> None:
 
 
 def test_the_guides_reference_example() -> None:
-    """Same page, "Security group referencing": members of sg-2 may open SSH to members of sg-1, not the reverse."""
+    """Same page, "Security group referencing": members of sg-2 may open SSH to members of sg-1, not the reverse (rule 1.4)."""
     world = view(groups=[group("sg-1", [perm("tcp", 22, group=["sg-2"])]), group("sg-2")])
     one, two = world.side(("sg-1",), "subnet-0a"), world.side(("sg-2",), "subnet-0b")
     assert group_ingress(world, two, one, 22, "TCP").outcome is WORKS
@@ -65,7 +65,7 @@ def test_the_guides_reference_example() -> None:
 
 
 def test_a_self_reference_needs_both_ends_to_be_members() -> None:
-    """Reference 1.8: a group's rule for itself admits its members only."""
+    """A group's rule for itself admits its members only (rule 1.8)."""
     world = view(groups=[group("sg-1", [perm("-1", group=["sg-1"])]), group("sg-2")])
     one, two = world.side(("sg-1",), "subnet-0a"), world.side(("sg-2",), "subnet-0b")
     assert group_ingress(world, one, one, 22, "TCP").outcome is WORKS
@@ -73,7 +73,7 @@ def test_a_self_reference_needs_both_ends_to_be_members() -> None:
 
 
 def test_through_a_middlebox_only_cidrs_count() -> None:
-    """Same page, Limitation: a reference "does not allow traffic to flow" through an appliance, a CIDR does."""
+    """Same page, Limitation: a reference "does not allow traffic to flow" through an appliance, a CIDR does (rule 1.5)."""
     path = References(BLOCKED, "group references do not match through eni-1")
     named = view(groups=[group("sg-1", [perm("tcp", 22, group=["sg-2"])]), group("sg-2")])
     hop = group_ingress(named, named.side(("sg-2",), "subnet-0b"), named.side(("sg-1",), "subnet-0a"), 22, "tcp", path)
@@ -87,7 +87,7 @@ def test_through_a_middlebox_only_cidrs_count() -> None:
 
 
 def test_a_new_group_admits_nothing_and_lets_everything_out() -> None:
-    """Same page, Characteristics: no inbound rule, one outbound rule; without it nothing goes out."""
+    """Same page, Characteristics: no inbound rule, one outbound rule; without it nothing goes out (rule 1.1)."""
     world = view(groups=[group("sg-new"), group("sg-mute", egress=[])])
     new, mute = world.side(("sg-new",), "subnet-0a"), world.side(("sg-mute",), "subnet-0b")
     assert group_egress(world, new, mute, 1, "udp").outcome is WORKS
@@ -97,7 +97,7 @@ def test_a_new_group_admits_nothing_and_lets_everything_out() -> None:
 
 
 def test_rules_of_all_groups_are_one_set() -> None:
-    """Same page: "the rules from each security group are aggregated"; two halves make a whole."""
+    """Same page: "the rules from each security group are aggregated"; two halves make a whole (rule 1.2)."""
     world = view(
         groups=[
             group("sg-a", [perm("tcp", 9090, cidr=["10.0.1.0/25"])]),
@@ -111,7 +111,7 @@ def test_rules_of_all_groups_are_one_set() -> None:
 
 
 def test_part_of_a_subnet_varies_and_says_which() -> None:
-    """Design rule 4: addresses of the future are ranges; a rule for half a subnet is a matter of luck."""
+    """Design rule 4: addresses of the future are ranges; a rule for half a subnet is a matter of luck (rule 1.9)."""
     world = view(groups=[group("sg-b", [perm("tcp", 9090, cidr=["10.0.1.0/25"])]), group("sg-a")])
     hop = group_ingress(world, world.side(("sg-a",), "subnet-0a"), world.side(("sg-b",), "subnet-0b"), 9090, "tcp")
     assert hop.outcome is VARIES
@@ -158,7 +158,7 @@ def test_a_refusal_names_the_closest_rule() -> None:
 
 
 def test_prefix_lists_expand_or_are_unknown() -> None:
-    """A list's entries decide; without them the hop names the command that gets them."""
+    """A list's entries decide; without them the hop names the command that gets them (rule 1.6)."""
     groups = [group("sg-1", [perm("tcp", 80, list=["pl-1"])]), group("sg-2")]
     known = view(groups=groups, entries=[{"PrefixListId": "pl-1", "Entries": [{"Cidr": "10.0.2.0/23"}]}])
     hop = group_ingress(known, known.side(("sg-2",), "subnet-0b"), known.side(("sg-1",), "subnet-0a"), 80, "tcp")
@@ -224,7 +224,7 @@ def test_a_rule_known_only_after_apply_is_unknown() -> None:
     ],
 )
 def test_references_across_a_peering(connection: Raw, wanted: Outcome) -> None:
-    """VPC Peering Guide, "Update your security groups…", Requirements: active, and in the same Region."""
+    """VPC Peering Guide, "Update your security groups…", Requirements: active, and in the same Region (rule 1.4)."""
     world = view(
         groups=[group("sg-1", [perm("tcp", 80, group=["sg-2"])]), group("sg-2", vpc="vpc-2")],
         subnets=[subnet("subnet-0a", "10.0.1.0/24"), subnet("subnet-0p", "10.9.0.0/24", vpc="vpc-2")],
@@ -232,6 +232,98 @@ def test_references_across_a_peering(connection: Raw, wanted: Outcome) -> None:
     )
     hop = group_ingress(world, world.side(("sg-2",), "subnet-0p"), world.side(("sg-1",), "subnet-0a"), 80, "tcp")
     assert hop.outcome is wanted
+
+
+def test_the_vpc_of_a_group_is_not_that_of_its_interface() -> None:
+    """Wrong before: with the subnet unread, an end was put into its groups' VPC; a group may serve further VPCs.
+
+    EC2 API Reference, AssociateSecurityGroupVpc. What settles it is the subnet. (rule 1.4)
+    """
+    world = view(groups=[group("sg-1", [perm("tcp", 80, group=["sg-2"])]), group("sg-2")])
+    client, server = world.side(("sg-2",), "subnet-unread"), world.side(("sg-1",), "subnet-0a")
+    assert isinstance(client.vpc, Unknown)
+    hop = group_ingress(world, client, server, 80, "tcp")
+    assert hop.outcome is UNKNOWN
+    assert hop.unknown is not None
+    assert "describe-subnets --subnet-ids subnet-unread" in hop.unknown.remedy
+    assert group_ingress(world, client, server, 81, "tcp").outcome is BLOCKED
+
+
+def test_one_subnet_is_one_vpc_though_it_was_not_read() -> None:
+    """Two interfaces in one subnet are in one VPC, so references match without knowing which it is (rule 1.4)."""
+    world = view(groups=[group("sg-1", [perm("tcp", 80, group=["sg-2"])]), group("sg-2")])
+    client, server = world.side(("sg-2",), "subnet-unread"), world.side(("sg-1",), "subnet-unread")
+    assert group_ingress(world, client, server, 80, "tcp").outcome is WORKS
+
+
+@pytest.mark.parametrize("vpc", ["vpc-1", "vpc-elsewhere"])
+def test_an_associated_group_matches_where_its_interface_is(vpc: str) -> None:
+    """Where a group was made does not matter: both interfaces are in one VPC by their subnets (rule 1.4)."""
+    world = view(groups=[group("sg-1", [perm("tcp", 80, group=["sg-2"])]), group("sg-2", vpc=vpc)])
+    hop = group_ingress(world, world.side(("sg-2",), "subnet-0b"), world.side(("sg-1",), "subnet-0a"), 80, "tcp")
+    assert hop.outcome is WORKS
+
+
+def test_one_associated_group_in_two_vpcs_does_not_join_them() -> None:
+    """Both ends carry the very group that the rule names, in VPCs that nothing connects: no match (rule 1.4)."""
+    world = view(
+        groups=[group("sg-1", [perm("tcp", 80, group=["sg-1"])])],
+        subnets=[subnet("subnet-0a", "10.0.1.0/24"), subnet("subnet-0p", "10.9.0.0/24", vpc="vpc-2")],
+    )
+    hop = group_ingress(world, world.side(("sg-1",), "subnet-0p"), world.side(("sg-1",), "subnet-0a"), 80, "tcp")
+    assert hop.outcome is BLOCKED
+    assert "not peered" in hop.text
+
+
+def test_in_a_shared_subnet_owners_do_not_count() -> None:
+    """Amazon VPC User Guide, "Share your VPC subnets with other accounts": a participant's group and the owner's.
+
+    The rule names the other account's group by id; owner and account number decide nothing. (rule 1.4)
+    """
+    pair = perm("tcp", 80)
+    pair["UserIdGroupPairs"] = [{"GroupId": "sg-theirs", "UserId": "444455556666"}]
+    ours = {**group("sg-ours", [pair]), "OwnerId": "111122223333"}
+    theirs = {**group("sg-theirs"), "OwnerId": "444455556666"}
+    shared = [
+        {**subnet("subnet-0a", "10.0.1.0/24"), "OwnerId": "999900001111"},
+        {**subnet("subnet-0b", "10.0.2.0/24"), "OwnerId": "999900001111"},
+    ]
+    world = view(groups=[ours, theirs], subnets=shared)
+    client, server = world.side(("sg-theirs",), "subnet-0b"), world.side(("sg-ours",), "subnet-0a")
+    assert group_ingress(world, client, server, 80, "tcp").outcome is WORKS
+    assert group_ingress(world, server, client, 80, "tcp").outcome is BLOCKED
+
+
+@pytest.mark.parametrize("connections", [[], [peering("pcx-1", "vpc-1", "vpc-2", code="deleted")]])
+def test_a_stale_reference_admits_nothing(connections: list[Raw]) -> None:
+    """VPC Peering Guide, "Identify stale security group rules": the rule stays when the peering or the group is gone.
+
+    A certain refusal, also where the group that it names cannot be read any more. (rule 1.4)
+    """
+    world = view(
+        groups=[group("sg-1", [perm("tcp", 80, group=["sg-stale"])]), group("sg-2")],
+        subnets=[
+            subnet("subnet-0a", "10.0.1.0/24"),
+            subnet("subnet-0b", "10.0.2.0/24"),
+            subnet("subnet-0p", "10.9.0.0/24", vpc="vpc-2"),
+        ],
+        peerings=connections,
+    )
+    server = world.side(("sg-1",), "subnet-0a")
+    hop = group_ingress(world, world.side(("sg-stale",), "subnet-0p"), server, 80, "tcp")
+    assert hop.outcome is BLOCKED
+    assert "tcp 80 from sg-stale does not match: vpc-2 and vpc-1 are not peered" in hop.text.replace(
+        "vpc-1 and vpc-2", "vpc-2 and vpc-1"
+    )
+    assert group_ingress(world, world.side(("sg-2",), "subnet-0b"), server, 80, "tcp").outcome is BLOCKED
+
+
+def test_membership_decides_not_todays_addresses() -> None:
+    """No interface of the snapshot has sg-2 yet: a node that will have it is admitted wherever it is born (rule 1.9)."""
+    world = view(groups=[group("sg-1", [perm("tcp", 80, group=["sg-2"])]), group("sg-2")])
+    server = world.side(("sg-1",), "subnet-0a")
+    for where in ("subnet-0a", "subnet-0b"):
+        assert group_ingress(world, world.side(("sg-2",), where), server, 80, "tcp").outcome is WORKS
 
 
 def test_no_groups_read_is_unknown() -> None:
@@ -243,26 +335,33 @@ def test_no_groups_read_is_unknown() -> None:
 
 # --- a twin that asks packet by packet ---------------------------------------------------
 
-CLIENT_NET = ipaddress.IPv4Network("10.0.1.0/28")
+CLIENT_NETS = {4: "10.0.1.0/28", 6: "2001:db8:0:1::/124"}
+SERVER_NETS = {4: "10.0.2.0/28", 6: "2001:db8:0:2::/124"}
 GROUPS = ("sg-a", "sg-b", "sg-c")
 cidrs = st.builds(
     lambda base, length: str(ipaddress.ip_network((f"10.0.1.{base}", length), strict=False)),
     st.integers(0, 31),
     st.integers(26, 32),
 )
+cidrs6 = st.builds(
+    lambda base, length: str(ipaddress.ip_network((f"2001:db8:0:1::{base:x}", length), strict=False)),
+    st.integers(0, 31),
+    st.integers(122, 128),
+)
 ports = st.tuples(st.integers(1, 6), st.integers(0, 3)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 permissions = st.builds(
-    lambda protocol, range_, blocks, named: perm(
-        protocol, *(range_ if protocol != "-1" else ()), cidr=blocks, group=named
+    lambda protocol, range_, blocks, six, named: perm(
+        protocol, *(range_ if protocol != "-1" else ()), cidr=blocks, cidr6=six, group=named
     ),
     st.sampled_from(["tcp", "6", "udp", "-1", "47"]),
     ports,
     st.lists(cidrs, max_size=3),
+    st.lists(cidrs6, max_size=3),
     st.lists(st.sampled_from(GROUPS), max_size=1),
 )
 
 
-def naive(permissions_: list[Raw], source: ipaddress.IPv4Address, members: set[str], protocol: int, port: int) -> bool:
+def naive(permissions_: list[Raw], source: Address, members: set[str], protocol: int, port: int) -> bool:
     """One packet against one flat list of permissions, with the standard library only."""
     names = {"tcp": 6, "udp": 17, "icmp": 1}
     for item in permissions_:
@@ -277,30 +376,42 @@ def naive(permissions_: list[Raw], source: ipaddress.IPv4Address, members: set[s
             return True
         if any(source in ipaddress.ip_network(block["CidrIp"]) for block in item["IpRanges"]):
             return True
+        if any(source in ipaddress.ip_network(block["CidrIpv6"]) for block in item["Ipv6Ranges"]):
+            return True
     return False
 
 
+@pytest.mark.parametrize("family", [4, 6])
 @settings(max_examples=150, deadline=None)
 @given(
-    st.lists(permissions, max_size=4),
-    st.lists(permissions, max_size=4),
-    st.sets(st.sampled_from(GROUPS), min_size=1),
-    st.sampled_from([("tcp", 6), ("UDP", 17), ("47", 47)]),
-    st.integers(1, 8),
-    st.booleans(),
+    first=st.lists(permissions, max_size=4),
+    second=st.lists(permissions, max_size=4),
+    members=st.sets(st.sampled_from(GROUPS), min_size=1),
+    protocol=st.sampled_from([("tcp", 6), ("UDP", 17), ("47", 47)]),
+    port=st.integers(1, 8),
+    egress=st.booleans(),
 )
 def test_the_twin_agrees(
-    first: list[Raw], second: list[Raw], members: set[str], protocol: tuple[str, int], port: int, egress: bool
+    family: int,
+    first: list[Raw],
+    second: list[Raw],
+    members: set[str],
+    protocol: tuple[str, int],
+    port: int,
+    egress: bool,
 ) -> None:
-    """For every address of a /28 the naive evaluator and the interval arithmetic come to the same."""
+    """For each of 16 addresses the naive evaluator and the interval arithmetic agree, per family (rules 1.1, 1.2, 1.8)."""
     own = [group("sg-x", *([(), first] if egress else [first])), group("sg-y", *([(), second] if egress else [second]))]
     world = view(
         groups=[*own, *(group(item) for item in GROUPS)],
-        subnets=[subnet("subnet-0c", str(CLIENT_NET)), subnet("subnet-0s", "10.0.2.0/28")],
+        subnets=[
+            subnet("subnet-0c", CLIENT_NETS[4], cidr6=CLIENT_NETS[6]),
+            subnet("subnet-0s", SERVER_NETS[4], cidr6=SERVER_NETS[6]),
+        ],
     )
-    other = world.side(tuple(sorted(members)), "subnet-0c")
-    mine = world.side(("sg-x", "sg-y"), "subnet-0s")
-    hosts = list(CLIENT_NET)[4:-1]
+    other = world.side(tuple(sorted(members)), "subnet-0c", family)
+    mine = world.side(("sg-x", "sg-y"), "subnet-0s", family)
+    hosts = hosts_of(CLIENT_NETS[family])
     passing = sum(naive([*first, *second], host, members, protocol[1], port) for host in hosts)
     wanted = WORKS if passing == len(hosts) else VARIES if passing else BLOCKED
     judge = group_egress if egress else group_ingress

@@ -15,12 +15,13 @@ from tests.world.build import Tiny
         ({"port_more": {"targetPort": "no"}}, False, Outcome.BLOCKED, None),
         ({"internalTrafficPolicy": "Local"}, False, Outcome.BLOCKED, None),
         ({"internalTrafficPolicy": "Local"}, True, Outcome.WORKS, 80),
+        ({"internalTrafficPolicy": "Local", "clusterIP": "None"}, False, Outcome.WORKS, 80),
         ({"clusterIP": "None", "port_more": {"targetPort": 99}}, False, Outcome.WORKS, 80),
         ({"type": "ExternalName", "externalName": "x.example"}, False, Outcome.UNKNOWN, None),
     ],
 )
 def test_service_hop(more: dict[str, Any], same: bool, outcome: Outcome, number: int | None) -> None:
-    """Named ports, Local, headless and external names."""
+    """Named ports, Local, headless (which Local does not touch: it was blocked) and external names (rules 6.2, 6.4, 6.7, 6.12)."""
     tiny = Tiny().managed("back", ["sg-back"]).deployment("app/server")
     world = tiny.service("app/server", 80, {"app": "server"}, **more).world()
     service = world.services.get("app/server")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.protocol import LINUX_PORTS, RANDOM_PORTS
-from clusterproof.reach.quotas import rule_count
+from clusterproof.reach.quotas import groups_per_interface, rule_ceiling, rule_count
 from clusterproof.reach.sourcenat import sources
 from clusterproof.reach.trace import Layer, Outcome, Trace
 from clusterproof.reach.vpc import VpcView
@@ -42,7 +42,7 @@ def outcome(world: VpcView, *args: object, plane: DataPlane = CNI) -> Outcome:
 
 
 def test_hops_come_in_the_order_of_the_packet() -> None:
-    """Egress group, ACL out, route, ACL in, ingress group, then the way back; one refusal decides."""
+    """Egress group, ACL out, route, ACL in, ingress group, then the way back; one refusal decides (rule 1.3)."""
     world = view(groups=GROUPS)
     hops = vpc_hops(world, CNI, interface("sg-gpu", "subnet-0a"), interface("sg-sys", "subnet-0b"), 2379, "TCP")
     assert [hop.layer for hop in hops] == [
@@ -114,7 +114,7 @@ FAR = interface("sg-far", "subnet-far")
 
 
 def test_to_a_peered_vpc_the_node_is_the_source() -> None:
-    """Reference 5.7: with custom networking the flow uses the node's group, not the ENIConfig's; EXTERNALSNAT ends it."""
+    """With custom networking the flow uses the node's group, not the ENIConfig's; EXTERNALSNAT ends it (rule 5.7)."""
     node_only = peered([perm("tcp", 80, group=["sg-node"])])
     pod_only = peered([perm("tcp", 80, group=["sg-pod"])])
     keeps = DataPlane("VPC CNI", external_snat=True)
@@ -125,7 +125,7 @@ def test_to_a_peered_vpc_the_node_is_the_source() -> None:
 
 
 def test_branch_interfaces_and_snat() -> None:
-    """Reference 5.5: strict never translates; standard does unless EXTERNALSNAT is on."""
+    """Strict never translates; standard does unless EXTERNALSNAT is on (rule 5.5)."""
     world = peered([perm("tcp", 80, group=["sg-pod"])])
     strict = interface("sg-pod", "subnet-pod", Attachment.BRANCH_STRICT, node=("sg-node", "subnet-node"))
     standard = interface("sg-pod", "subnet-pod", Attachment.BRANCH_STANDARD, node=("sg-node", "subnet-node"))
@@ -135,7 +135,7 @@ def test_branch_interfaces_and_snat() -> None:
 
 
 def test_excluded_blocks_are_not_translated() -> None:
-    """EXCLUDE_SNAT_CIDRS for half of the far subnet splits the answer: which address comes up decides."""
+    """EXCLUDE_SNAT_CIDRS for half of the far subnet splits the answer: which address comes up decides (rule 5.7)."""
     world = peered([perm("tcp", 80, group=["sg-node"])])
     half = DataPlane("VPC CNI", exclude_snat=("10.9.0.0/25",))
     whole = DataPlane("VPC CNI", exclude_snat=("10.9.0.0/16",))
@@ -147,7 +147,7 @@ def test_excluded_blocks_are_not_translated() -> None:
 
 
 def test_source_ports_of_translated_flows() -> None:
-    """Reference 2.4: with random ports the kernel's range does not hold; inside the VPC and without SNAT it does."""
+    """With random ports the kernel's range does not hold; inside the VPC and without SNAT it does (rule 2.4)."""
     world = peered([])
     far, near = world.side(("sg-far",), "subnet-far"), world.side(("sg-node",), "subnet-node")
     (inside,) = sources(world, CNI, CUSTOM_POD, near)
@@ -159,7 +159,7 @@ def test_source_ports_of_translated_flows() -> None:
 
 
 def test_inside_the_vpc_nothing_is_translated() -> None:
-    """A secondary CIDR block of the VPC (the pods' 100.64.0.0/16) is inside, also for a peer named by address."""
+    """A secondary CIDR block of the VPC (the pods' 100.64.0.0/16) is inside, also for a peer named by address (rule 5.7)."""
     world = view(
         groups=GROUPS,
         vpcs=[
@@ -176,7 +176,7 @@ def test_inside_the_vpc_nothing_is_translated() -> None:
 
 
 def test_unread_vpcs_make_the_source_of_outside_traffic_unknown() -> None:
-    """Whether an address is outside the VPC cannot be told without its CIDR blocks."""
+    """Whether an address is outside the VPC cannot be told without its CIDR blocks (rule 5.7)."""
     raws = [subnet("subnet-0a", "10.0.1.0/24")]
     world = VpcView(snapshot(groups=GROUPS, subnets=raws))
     hops = vpc_hops(world, CNI, interface("sg-gpu", "subnet-0a"), AddressSet.of("8.8.8.8"), 80, "TCP")
@@ -206,7 +206,7 @@ def test_an_address_inside_may_have_the_group_that_a_rule_names() -> None:
 
 
 def test_an_address_in_the_own_subnet_meets_no_acl() -> None:
-    """Named by address or not: within a subnet no ACL is asked; a range that is partly inside varies."""
+    """Named by address or not: within a subnet no ACL is asked; a range that is partly inside varies (rule 2.1)."""
     world = view(groups=GROUPS, acls=[acl("acl-0", [], ["subnet-0a", "subnet-0b"])])
     end = interface("sg-gpu", "subnet-0a")
     near = {hop.layer for hop in vpc_hops(world, CNI, end, AddressSet.of("10.0.1.9"), 80, "TCP")}
@@ -216,7 +216,7 @@ def test_an_address_in_the_own_subnet_meets_no_acl() -> None:
 
 
 def test_the_resolver_cannot_be_blocked() -> None:
-    """VPC User Guide: neither groups nor ACLs block the Route 53 Resolver (VPC+2), and ACLs not the metadata service."""
+    """VPC User Guide: neither groups nor ACLs block the Route 53 Resolver (VPC+2), and ACLs not the metadata service (rule 1.7)."""
     world = view(groups=[group("sg-mute", egress=[])], acls=[acl("acl-0", [], ["subnet-0a", "subnet-0b"])])
     client = interface("sg-mute", "subnet-0a")
     assert outcome(world, client, AddressSet.of("10.0.0.2"), 53, "UDP") is WORKS
@@ -227,7 +227,7 @@ def test_the_resolver_cannot_be_blocked() -> None:
 
 
 def test_ipv6_is_judged_by_ipv6_rules_and_never_translated() -> None:
-    """IPv4 and IPv6 are separate at every layer."""
+    """IPv4 and IPv6 are separate at every layer (rules 1.8, 11.5)."""
     world = view(
         groups=[group("sg-1", [perm("tcp", 80, cidr=["0.0.0.0/0"]), perm("tcp", 81, cidr6=["2001:db8::/56"])])],
         subnets=[
@@ -247,7 +247,7 @@ def test_ipv6_is_judged_by_ipv6_rules_and_never_translated() -> None:
 
 
 def test_rules_are_counted_as_the_quota_counts_them() -> None:
-    """VPC User Guide, "Security group size" and "Amazon VPC quotas": per source, per family, lists by maximum size."""
+    """VPC User Guide, "Security group size" and "Amazon VPC quotas": per source, per family, lists by maximum size (rule 1.q)."""
     raw = group(
         "sg-1",
         [
@@ -263,3 +263,15 @@ def test_rules_are_counted_as_the_quota_counts_them() -> None:
     assert rule_count(world, "sg-1", egress=True) == 1
     assert isinstance(rule_count(view(groups=[raw]), "sg-1"), Unknown)
     assert isinstance(rule_count(world, "sg-gone"), Unknown)
+
+
+def test_two_quotas_multiplied_have_a_bound() -> None:
+    """Same page: 1,000 by the groups that an interface may have, which is 5 or what one has already (rule 1.q)."""
+
+    def carrying(number: int) -> VpcView:
+        held = [{"GroupId": f"sg-{item}"} for item in range(number)]
+        return view(interfaces=[{"NetworkInterfaceId": "eni-1", "Groups": held}])
+
+    assert (groups_per_interface(view()), rule_ceiling(view())) == (5, 200)
+    assert (groups_per_interface(carrying(2)), rule_ceiling(carrying(2))) == (5, 200)
+    assert (groups_per_interface(carrying(8)), rule_ceiling(carrying(8))) == (8, 125)

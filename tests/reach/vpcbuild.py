@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,12 +10,17 @@ from clusterproof.reach.vpc import VpcView
 from clusterproof.snapshot.kinds import (
     MANAGED_PREFIX_LISTS,
     NETWORK_ACLS,
+    NETWORK_INTERFACES,
     PEERINGS,
     PREFIX_LIST_ENTRIES,
     ROUTE_TABLES,
     SECURITY_GROUP_RULES,
     SECURITY_GROUPS,
     SUBNETS,
+    TRANSIT_GATEWAY_ATTACHMENTS,
+    TRANSIT_GATEWAY_ROUTES,
+    TRANSIT_GATEWAY_VPC_ATTACHMENTS,
+    TRANSIT_GATEWAYS,
     VPCS,
     Kind,
 )
@@ -22,9 +28,11 @@ from clusterproof.snapshot.snapshot import Meta, Snapshot, table_of
 from clusterproof.world.model import Attachment, Interface
 
 Raw = dict[str, Any]
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 KINDS: dict[str, Kind[Any]] = {
     "groups": SECURITY_GROUPS,
+    "interfaces": NETWORK_INTERFACES,
     "rules": SECURITY_GROUP_RULES,
     "subnets": SUBNETS,
     "vpcs": VPCS,
@@ -33,6 +41,10 @@ KINDS: dict[str, Kind[Any]] = {
     "peerings": PEERINGS,
     "lists": MANAGED_PREFIX_LISTS,
     "entries": PREFIX_LIST_ENTRIES,
+    "gateways": TRANSIT_GATEWAYS,
+    "attachments": TRANSIT_GATEWAY_ATTACHMENTS,
+    "vpc_attachments": TRANSIT_GATEWAY_VPC_ATTACHMENTS,
+    "gateway_routes": TRANSIT_GATEWAY_ROUTES,
 }
 
 
@@ -87,10 +99,11 @@ def group(
     }
 
 
-def subnet(subnet_id: str, cidr: str, *, cidr6: str = "", vpc: str = "vpc-1") -> Raw:
+def subnet(subnet_id: str, cidr: str, *, cidr6: str = "", vpc: str = "vpc-1", zone: str = "") -> Raw:
     """One subnet."""
     six = [{"Ipv6CidrBlock": cidr6}] if cidr6 else []
-    return {"SubnetId": subnet_id, "VpcId": vpc, "CidrBlock": cidr, "Ipv6CidrBlockAssociationSet": six}
+    raw: Raw = {"SubnetId": subnet_id, "VpcId": vpc, "CidrBlock": cidr, "Ipv6CidrBlockAssociationSet": six}
+    return {**raw, "AvailabilityZone": zone} if zone else raw
 
 
 def entry(
@@ -169,3 +182,76 @@ def interface(
     own = tuple(sorted(groups.split()))
     node_groups = tuple(node[0].split()) if node[0] else own
     return Interface(attachment, own, subnet_id, node_groups, node[1] or subnet_id)
+
+
+def hosts_of(network: str) -> list[Address]:
+    """The addresses that a subnet gives out, one by one."""
+    whole = ipaddress.ip_network(network)
+    first, last = int(whole.network_address) + 4, int(whole.broadcast_address)
+    return [ipaddress.ip_address(number) for number in range(first, last)]
+
+
+def gateway(gateway_id: str, *, references: str = "disable", owner: str = "111122223333") -> Raw:
+    """One transit gateway."""
+    options = {"SecurityGroupReferencingSupport": references} if references else {}
+    return {"TransitGatewayId": gateway_id, "OwnerId": owner, "State": "available", "Options": options}
+
+
+def gateway_attachment(
+    attachment_id: str, gateway_id: str, vpc: str, table_id: str, *, owner: str = "111122223333"
+) -> Raw:
+    """One attachment of a VPC, as describe-transit-gateway-attachments prints it."""
+    raw: Raw = {
+        "TransitGatewayAttachmentId": attachment_id,
+        "TransitGatewayId": gateway_id,
+        "TransitGatewayOwnerId": owner,
+        "ResourceType": "vpc",
+        "ResourceId": vpc,
+        "State": "available",
+    }
+    if table_id:
+        raw["Association"] = {"TransitGatewayRouteTableId": table_id, "State": "associated"}
+    return raw
+
+
+def gateway_vpc(
+    attachment_id: str,
+    gateway_id: str,
+    vpc: str,
+    subnets: Iterable[str],
+    *,
+    references: str = "enable",
+    ipv6: str = "disable",
+) -> Raw:
+    """The same attachment, as describe-transit-gateway-vpc-attachments prints it."""
+    options = {"Ipv6Support": ipv6}
+    if references:
+        options["SecurityGroupReferencingSupport"] = references
+    return {
+        "TransitGatewayAttachmentId": attachment_id,
+        "TransitGatewayId": gateway_id,
+        "VpcId": vpc,
+        "State": "available",
+        "SubnetIds": list(subnets),
+        "Options": options,
+    }
+
+
+def gateway_route(
+    cidr: str,
+    attachment_id: str = "",
+    resource: str = "",
+    *,
+    kind: str = "vpc",
+    state: str = "active",
+    type: str = "propagated",  # noqa: A002 - the member's name
+) -> Raw:
+    """One route of a transit gateway's table."""
+    end = {"TransitGatewayAttachmentId": attachment_id, "ResourceId": resource, "ResourceType": kind}
+    ends = [end] if attachment_id else []
+    return {"DestinationCidrBlock": cidr, "TransitGatewayAttachments": ends, "Type": type, "State": state}
+
+
+def gateway_routes(table_id: str, routes: Iterable[Raw]) -> Raw:
+    """The routes of one table of a transit gateway."""
+    return {"TransitGatewayRouteTableId": table_id, "Routes": list(routes), "AdditionalRoutesAvailable": False}

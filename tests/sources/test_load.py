@@ -172,11 +172,15 @@ def test_aws_answers_by_their_member(make: Make) -> None:
             "3.json": {"PrefixLists": [{"PrefixListId": "pl-00000001", "PrefixListName": "x"}]},
             "pl-00000001.json": {"Entries": [{"Cidr": "10.0.0.0/8"}]},
             "4.json": {"VolumesModifications": []},
+            "5.json": {"LoadBalancers": [{"LoadBalancerArn": "lb-1"}], "NextMarker": "more"},
+            "6.json": {"TargetGroups": [{"TargetGroupArn": "tg-1"}]},
         }
     )
     snapshot = load_snapshot([dump])
     assert [each.instance_id for each in snapshot.objects(kinds.INSTANCES)] == ["i-1", "i-2"]
     assert cause(snapshot, kinds.SECURITY_GROUPS) is None
+    assert [item.target_group_arn for item in snapshot.objects(kinds.TARGET_GROUPS)] == ["tg-1"]
+    assert (cause(snapshot, kinds.TARGET_GROUPS), cause(snapshot, kinds.LOAD_BALANCERS)) == (None, Cause.INCOMPLETE)
     entries = snapshot.get(kinds.PREFIX_LIST_ENTRIES, "pl-00000001")
     assert entries is not None
     assert entries.entries[0].cidr == "10.0.0.0/8"
@@ -195,6 +199,36 @@ def test_prefix_lists_without_entries_are_named(make: Make) -> None:
     assert missing is not None
     assert missing.cause is Cause.INCOMPLETE
     assert "--prefix-list-id pl-1a2b3c4d" in missing.remedy
+
+
+def test_routes_of_transit_gateways_have_their_table_from_the_file_name(make: Make) -> None:
+    """search-transit-gateway-routes names no table; what is associated and was not given is asked for by its command."""
+    attachments = [
+        {
+            "TransitGatewayAttachmentId": f"tgw-attach-{n}",
+            "Association": {"TransitGatewayRouteTableId": f"tgw-rtb-0000000{n}"},
+        }
+        for n in (1, 2)
+    ]
+    route = {"DestinationCidrBlock": "10.0.0.0/8", "State": "blackhole", "Type": "static"}
+    files: dict[str, Any] = {
+        "a.json": {"TransitGatewayAttachments": attachments},
+        "tgw-rtb-00000001.json": {"Routes": [route], "AdditionalRoutesAvailable": True},
+        "b.json": {"Routes": [route]},
+        "c.json": {"Routes": [{"Path": "/"}]},
+    }
+    snapshot = load_snapshot([make(files)])
+    held = snapshot.get(kinds.TRANSIT_GATEWAY_ROUTES, "tgw-rtb-00000001")
+    assert held is not None
+    assert (held.routes[0].state, held.additional_routes_available) == ("blackhole", True)
+    notes = " ".join(snapshot.meta.notes)
+    assert "unnamed transit gateway route table" in notes
+    assert "Routes that are no transit gateway's" in notes
+    missing = snapshot.missing(kinds.TRANSIT_GATEWAY_ROUTES)
+    assert missing is not None
+    assert "--transit-gateway-route-table-id tgw-rtb-00000002 " in missing.remedy
+    files["tgw-rtb-00000002.json"] = {"Routes": []}
+    assert load_snapshot([make(files)]).missing(kinds.TRANSIT_GATEWAY_ROUTES) is None
 
 
 def group(name: str, cluster: str = "demo") -> dict[str, Any]:

@@ -47,6 +47,9 @@ case "$*" in
   *describe-managed-prefix-lists*text*) echo pl-1a2b3c4d ;;
   *describe-managed-prefix-lists*) echo '{"PrefixLists": [{"PrefixListId": "pl-1a2b3c4d"}]}' ;;
   *get-managed-prefix-list-entries*) echo '{"Entries": [{"Cidr": "10.0.0.0/8"}]}' ;;
+  *describe-transit-gateway-attachments*text*) echo tgw-rtb-1a2b3c4d ;;
+  *describe-transit-gateway-attachments*) echo '{"TransitGatewayAttachments": [{"TransitGatewayAttachmentId": "a", "Association": {"TransitGatewayRouteTableId": "tgw-rtb-1a2b3c4d"}}]}' ;;
+  *search-transit-gateway-routes*) echo '{"Routes": [{"DestinationCidrBlock": "10.0.0.0/8", "State": "blackhole"}], "AdditionalRoutesAvailable": false}' ;;
   *describe-auto-scaling-groups*) echo '{"AutoScalingGroups": []}' ;;
   *describe-instances*) echo '{"Reservations": []}' ;;
   *describe-security-groups*) echo 'An error occurred (UnauthorizedOperation) when calling the DescribeSecurityGroups operation: no' >&2 ;;
@@ -77,4 +80,6 @@ def test_the_script_makes_a_dump_that_is_complete(tmp_path: Path, monkeypatch: p
     assert len(snapshot.objects(kinds.NODEGROUPS)) == 2
     assert [item.fargate_profile_name for item in snapshot.objects(kinds.FARGATE_PROFILES)] == ["serverless"]
     assert sorted(item.addon_name for item in snapshot.objects(kinds.ADDONS)) == ["coredns", "vpc-cni"]
+    (table,) = snapshot.objects(kinds.TRANSIT_GATEWAY_ROUTES)
+    assert (table.transit_gateway_route_table_id, len(table.routes)) == ("tgw-rtb-1a2b3c4d", 1)
     assert [item.role_arn for item in snapshot.objects(kinds.POD_IDENTITY_ASSOCIATIONS)] == ["r"]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import yaml
 
+from clusterproof.profiles.model import Reach, Subject
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause
 from clusterproof.sources import permissions
@@ -31,6 +32,7 @@ class _Cel(msgspec.Struct):
 
 class _Check(msgspec.Struct):
     cel: _Cel | None = None
+    reach: Reach | None = None
 
 
 class _Requirement(msgspec.Struct):
@@ -71,6 +73,23 @@ def test_what_no_rule_rests_on_is_read_for_expressions_only(named: str, more: se
     assert "Addon" not in permissions.iam(shipped)
     profile = _Profile((_Requirement(_Check(_Cel((named,)))),))
     assert set(permissions.needed_kinds(profile)) == shipped | more
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "by", "more"),
+    [
+        (Subject(control_plane=True), Subject(hosts="all"), "address", set()),
+        (Subject(control_plane=True), Subject(services_of=("apiservices",)), "name", {kinds.API_SERVICES}),
+        (Subject(load_balancer="app/server"), Subject(workload="deploy/app/server"), "name", set(kinds.BALANCERS)),
+    ],
+)
+def test_ends_of_a_path_bring_their_kinds(client: Subject, server: Subject, by: str, more: set[Any]) -> None:
+    """Webhooks, aggregated APIs and load balancers are read only for a profile whose paths begin or end there."""
+    plain = set(permissions.needed_kinds(_Profile((_Requirement(_Check()),))))
+    assert not plain & {*kinds.CALLERS, *kinds.BALANCERS}
+    profile = _Profile((_Requirement(_Check(reach=Reach(client, server, "443/TCP", by))),))
+    assert set(permissions.needed_kinds(profile)) == plain | more
+    assert {*kinds.CALLERS, *kinds.BALANCERS} <= set(permissions.needed_kinds())
 
 
 def test_rbac_is_what_kubernetes_takes() -> None:

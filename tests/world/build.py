@@ -126,8 +126,12 @@ class Tiny:
         allocatable: Mapping[str, str] | None = None,
         annotations: Mapping[str, str] | None = None,
         instance_type: str = "m5.xlarge",
+        pod_interfaces: Iterable[tuple[str, Sequence[str]]] = (),
     ) -> str:
-        """One node with its instance; gives the instance's id."""
+        """One node with its instance; gives the instance's id.
+
+        ``pod_interfaces`` are subnet and groups of interfaces that the VPC CNI made.
+        """
         self._instances += 1
         instance = f"i-{self._instances:08x}"
         zone = ZONES.get(subnet, "us-east-1a")
@@ -149,7 +153,18 @@ class Tiny:
             "Groups": [{"GroupId": group} for group in groups],
             "Attachment": {"DeviceIndex": 0, "NetworkCardIndex": 0},
         }
-        self.put(kinds.INSTANCES, {"InstanceId": instance, "SubnetId": subnet, "NetworkInterfaces": [interface]})
+        more = [
+            {
+                "NetworkInterfaceId": f"eni-{self._instances}-{number}",
+                "Description": f"aws-K8S-{instance}",
+                "SubnetId": of_subnet,
+                "Groups": [{"GroupId": group} for group in of_groups],
+                "Attachment": {"DeviceIndex": number, "NetworkCardIndex": 0},
+            }
+            for number, (of_subnet, of_groups) in enumerate(pod_interfaces, 1)
+        ]
+        raw = {"InstanceId": instance, "SubnetId": subnet, "NetworkInterfaces": [interface, *more]}
+        self.put(kinds.INSTANCES, raw)
         return instance
 
     def managed(
@@ -245,11 +260,13 @@ class Tiny:
         metadata = {"name": name, "labels": {"kubernetes.io/metadata.name": name, **labels}}
         return self.put(kinds.NAMESPACES, {"metadata": metadata})
 
-    def cni(self, env: Mapping[str, str] | None = None, agent_args: Sequence[str] | None = None) -> Tiny:
+    def cni(
+        self, env: Mapping[str, str] | None = None, agent_args: Sequence[str] | None = None, *, version: str = ""
+    ) -> Tiny:
         """The VPC CNI's DaemonSet, replaced; ``agent_args`` adds the network policy agent."""
-        containers: list[Raw] = [
-            {"name": "aws-node", "env": [{"name": name, "value": value} for name, value in (env or {}).items()]}
-        ]
+        image = f"602401143452.dkr.ecr.us-east-1.amazonaws.com/amazon-k8s-cni:v{version}-eksbuild.1" if version else ""
+        variables = [{"name": name, "value": value} for name, value in (env or {}).items()]
+        containers: list[Raw] = [{"name": "aws-node", "image": image, "env": variables}]
         if agent_args is not None:
             containers.append({"name": "aws-eks-nodeagent", "args": list(agent_args)})
         self.remove(kinds.DAEMON_SETS, "kube-system/aws-node")

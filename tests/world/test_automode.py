@@ -97,7 +97,7 @@ def test_pods_share_the_node_interface() -> None:
 
 
 def test_pods_in_subnets_of_their_own() -> None:
-    """With terms for pods, born and new nodes alike give them those groups, and a subnet of the node's own zone."""
+    """With terms for pods, born and new nodes alike give them those groups, and a subnet of the node's own zone (rule 11.4)."""
     tiny = cluster(**PODS)
     tiny.subnet("subnet-p", "us-east-1a", "10.0.8.0/24", pods="yes").subnet(
         "subnet-q", "us-east-1b", "10.0.9.0/24", pods="yes"
@@ -194,7 +194,7 @@ def peered(**node_class: Any) -> Tiny:
 
 @pytest.mark.parametrize(("policy", "keeps"), [("Random", False), ("Disabled", True)])
 def test_snat_policy(policy: str, keeps: bool) -> None:
-    """The NodeClass says whether packets that leave the VPC keep the pod's address."""
+    """The NodeClass says whether packets that leave the VPC keep the pod's address (rule 11.4)."""
     assert {item.keeps_address for item in interfaces(peered(snatPolicy=policy).world())} == {keeps}
 
 
@@ -245,16 +245,50 @@ def test_policies_that_differ_by_node() -> None:
     assert isinstance(cluster(auto_node_class(tiny)).world().plane.policies, Unknown)
 
 
-@pytest.mark.parametrize(("version", "known"), [("1.33", True), ("1.36", False)])
-def test_security_group_policies(version: str, known: bool) -> None:
-    """SecurityGroupPolicies count from 1.36 on, and how is not modelled."""
+@pytest.mark.parametrize(("version", "counts"), [("1.33", False), ("1.36", True)])
+def test_security_group_policies(version: str, counts: bool) -> None:
+    """From 1.36 on a SecurityGroupPolicy's groups, alone, are those of the pod's own branch interface (rule 11.4)."""
     tiny = cluster()
     tiny.objects["clusters"][0]["version"] = version
     spec = {"podSelector": {"matchLabels": {"app": "web"}}, "securityGroups": {"groupIds": ["sg-own"]}}
     tiny.put(kinds.SECURITY_GROUP_POLICIES, {"metadata": {"namespace": "app", "name": "own"}, "spec": spec})
     world = tiny.world()
-    assert all(isinstance(item.security_groups, tuple) is known for item in interfaces(world))
-    assert all(isinstance(item.security_groups, tuple) for item in interfaces(world, "db"))
+    for item in interfaces(world):
+        assert (item.security_groups == ("sg-own",)) is counts
+        assert (item.attachment is Attachment.BRANCH_STRICT) is counts
+        # Whether what it sends out of the VPC keeps its address is not documented.
+        assert isinstance(item.keeps_address, Unknown) is counts
+    assert all(item.attachment is Attachment.SECONDARY for item in interfaces(world, "db"))
+
+
+def test_security_group_policies_and_traffic_out_of_the_vpc() -> None:
+    """Who sends what a pod with its own branch interface sends out of the VPC is unknown, and both readings are said (rule 11.4)."""
+    tiny = cluster()
+    tiny.objects["clusters"][0]["version"] = "1.36"
+    spec = {"podSelector": {"matchLabels": {"app": "web"}}, "securityGroups": {"groupIds": ["sg-own"]}}
+    tiny.put(kinds.SECURITY_GROUP_POLICIES, {"metadata": {"namespace": "app", "name": "own"}, "spec": spec})
+    world = tiny.world()
+    (there,) = sides(AddressSet.of("192.0.2.9/32"))
+    for item in interfaces(world):
+        (found,) = sources(VpcView(world.snapshot), world.plane, item, there)
+        assert isinstance(found.client.security_groups, Unknown)
+        assert "snatPolicy" in found.note
+        assert "the pod's" in found.note
+
+
+def test_security_group_policies_and_subnets_for_pods() -> None:
+    """Where the NodeClass selects subnets for pods, the branch interface's subnet is not documented: unknown (rule 11.4)."""
+    tiny = cluster(**PODS)
+    tiny.subnet("subnet-p", "us-east-1a", "10.0.8.0/24", pods="yes")
+    tiny.objects["clusters"][0]["version"] = "1.36"
+    spec = {"podSelector": {"matchLabels": {"app": "web"}}, "securityGroups": {"groupIds": ["sg-own"]}}
+    tiny.put(kinds.SECURITY_GROUP_POLICIES, {"metadata": {"namespace": "app", "name": "own"}, "spec": spec})
+    found = interfaces(tiny.world())
+    assert found
+    for item in found:
+        assert item.security_groups == ("sg-own",)
+        assert isinstance(item.subnet, Unknown)
+        assert "podSubnetSelectorTerms" in item.subnet.detail
 
 
 def test_a_mesh_is_still_not_modelled() -> None:

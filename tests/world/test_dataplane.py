@@ -92,43 +92,57 @@ def daemon(tiny: Tiny, name: str) -> Tiny:
 
 @pytest.mark.parametrize(("name", "engine"), [("calico-node", "Calico"), ("cilium", "Cilium")])
 def test_chained_engine_enforces(name: str, engine: str) -> None:
-    """Calico or Cilium beside the VPC CNI enforces NetworkPolicies."""
+    """Calico or Cilium beside the VPC CNI enforces NetworkPolicies (rule 7.10)."""
     found = plane(daemon(Tiny(), name))
     assert (found.name, found.policies, found.policy_engine, found.modelled) == ("VPC CNI", True, engine, None)
 
 
 @pytest.mark.parametrize(
-    ("name", "definition"),
+    ("name", "definition", "read"),
     [
-        ("calico-node", "globalnetworkpolicies.crd.projectcalico.org"),
-        ("calico-node", "globalnetworkpolicies.projectcalico.org"),
-        ("cilium", "ciliumnetworkpolicies.cilium.io"),
+        ("calico-node", "globalnetworkpolicies.crd.projectcalico.org", True),
+        ("calico-node", "globalnetworkpolicies.projectcalico.org", False),
+        ("cilium", "ciliumnetworkpolicies.cilium.io", True),
     ],
 )
-def test_own_policy_kinds_are_not_modelled(name: str, definition: str) -> None:
-    """Where the engine's own policy kinds exist, reach is unknown."""
+def test_own_policy_kinds_matter_by_their_objects(name: str, definition: str, read: bool) -> None:
+    """That an engine's own kinds are installed said nothing is known; their objects decide, where they are read (rule 7.10)."""
     tiny = daemon(Tiny(), name).put(kinds.CRDS, {"metadata": {"name": definition}})
     found = plane(tiny).modelled
-    assert isinstance(found, Unknown)
-    assert found.cause is Cause.NOT_MODELLED
+    assert (found is None) is read
+    if isinstance(found, Unknown):
+        assert found.cause is Cause.NOT_MODELLED
 
 
 @pytest.mark.parametrize("partly", [False, True])
-def test_own_policy_kinds_that_were_not_read(partly: bool) -> None:
-    """That an engine has no policies of its own must be known, also where a part of the definitions was read."""
-    tiny = daemon(Tiny(), "cilium")
+def test_calico_may_keep_its_policies_elsewhere(partly: bool) -> None:
+    """Which group Calico keeps its objects in must be known, also where a part of the definitions was read (rule 7.10)."""
+    tiny = daemon(Tiny(), "calico-node")
     if partly:
         tiny.partly(kinds.CRDS, Unknown(Cause.DENIED, "denied", "needs list customresourcedefinitions"))
     else:
         tiny.drop(kinds.CRDS)
     found = plane(tiny).modelled
     assert isinstance(found, Unknown)
-    assert "Cilium" in found.detail
+    assert "Calico" in found.detail
     assert "customresourcedefinitions" in str(found)
 
 
+def test_strict_enforcing_mode() -> None:
+    """NETWORK_POLICY_ENFORCING_MODE strict refuses by default where the agent enforces, and beside Auto Mode is mixed (rule 7.9)."""
+    mode = {"NETWORK_POLICY_ENFORCING_MODE": "strict"}
+    agent = ["--enable-network-policy=true"]
+    assert plane(Tiny().cni(mode, agent)).default_deny
+    assert plane(Tiny().cni(mode, agent)).modelled is None
+    assert not plane(Tiny().cni(mode)).default_deny
+    assert not plane(Tiny().cni({}, agent)).default_deny
+    mixed = Tiny().cni(mode, agent)
+    mixed.objects["clusters"][0]["computeConfig"] = {"enabled": True}
+    assert isinstance(plane(mixed).modelled, Unknown)
+
+
 def test_two_enforcers_are_not_modelled() -> None:
-    """The VPC CNI's agent and Calico at once is nothing that is decided."""
+    """The VPC CNI's agent and Calico at once is nothing that is decided (rule 7.10)."""
     assert plane(daemon(Tiny().cni(agent_args=["--enable-network-policy=true"]), "calico-node")).modelled is not None
 
 

@@ -233,14 +233,14 @@ def reaching() -> Tiny:
 
 
 def test_cluster_security_group() -> None:
-    """A Fargate pod is judged by the cluster security group, not by any node's."""
+    """A Fargate pod is judged by the cluster security group, not by any node's (rule 4.3)."""
     assert outcome(reaching(), "web", "db") == {Outcome.WORKS}
     assert outcome(reaching(), "web", "db", 82) == {Outcome.BLOCKED}
     assert outcome(reaching(), "db", "web", 81) == {Outcome.WORKS}
 
 
 def test_security_group_policy() -> None:
-    """A SecurityGroupPolicy's groups replace the cluster security group, also without ENABLE_POD_ENI."""
+    """A SecurityGroupPolicy's groups replace the cluster security group, also without ENABLE_POD_ENI (rule 4.3)."""
     tiny = reaching()
     spec = {"podSelector": {"matchLabels": {"app": "web"}}, "securityGroups": {"groupIds": ["sg-own"]}}
     tiny.put(kinds.SECURITY_GROUP_POLICIES, {"metadata": {"namespace": "app", "name": "own"}, "spec": spec})

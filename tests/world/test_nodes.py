@@ -205,12 +205,12 @@ def named(labels: dict[str, str], annotations: dict[str, str], env: dict[str, st
 def test_eni_config_name(
     labels: dict[str, str], annotations: dict[str, str], env: dict[str, str], expected: str
 ) -> None:
-    """External label, then annotation, then label, then ``default``; the two keys can be set."""
+    """External label, then annotation, then label, then ``default``; the two keys can be set (rule 5.2)."""
     assert named(labels, annotations, env) == expected
 
 
 def test_no_eni_config_without_custom_networking() -> None:
-    """The labels mean nothing where custom networking is off."""
+    """The labels mean nothing where custom networking is off (rule 5.2)."""
     tiny = Tiny()
     tiny.node("n0", labels={DEFAULT: "label"})
     assert tiny.world().classes[0].eni_config == ""
@@ -223,7 +223,7 @@ def future(tiny: Tiny) -> NodeClass:
 
 
 def test_eni_config_of_a_node_not_yet_born() -> None:
-    """A label that only running nodes show leaves the name unknown; it does not become ``default``."""
+    """A label that only running nodes show leaves the name unknown; it does not become ``default`` (rule 5.2)."""
     assert isinstance(future(Tiny().cni(CUSTOM).managed("a", ["sg-x"], nodes=0)).eni_config, Unknown)
     by_zone = CUSTOM | {"ENI_CONFIG_LABEL_DEF": "topology.kubernetes.io/zone"}
     assert future(Tiny().cni(by_zone).managed("a", ["sg-x"], nodes=0)).eni_config == "us-east-1a"

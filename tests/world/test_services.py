@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.world.services import Backend, target_port
 from tests.world.build import Tiny
 
@@ -31,7 +32,7 @@ def backend(tiny: Tiny, key: str = "app/web") -> Backend:
     ],
 )
 def test_target_port(target: int | str | None, protocol: str, expected: int | None) -> None:
-    """No target is the port itself; a name is looked up on the pod's containers by name and protocol."""
+    """No target is the port itself; a name is looked up on the pod's containers by name and protocol (rule 6.2)."""
     port: dict[str, Any] = {"protocol": protocol} | ({} if target is None else {"targetPort": target})
     tiny = Tiny().deployment("app/web", PORTS).service("app/web", 80, {"app": "web"}, port_more=port)
     found = backend(tiny)
@@ -39,7 +40,7 @@ def test_target_port(target: int | str | None, protocol: str, expected: int | No
 
 
 def test_a_name_may_be_another_number_on_each_workload() -> None:
-    """Each workload behind a Service resolves the name for itself."""
+    """Each workload behind a Service resolves the name for itself (rule 6.2)."""
     other = {"containers": [{"name": "c", "ports": [{"name": "http", "containerPort": 9090}]}]}
     tiny = Tiny().deployment("app/a", PORTS, labels={"tier": "x"}).deployment("app/b", other, labels={"tier": "x"})
     found = backend(tiny.service("app/web", 80, {"tier": "x"}, port_more={"targetPort": "http"}))
@@ -47,7 +48,7 @@ def test_a_name_may_be_another_number_on_each_workload() -> None:
 
 
 def test_named_port_of_a_side_car() -> None:
-    """A restartable init container's port counts."""
+    """A restartable init container's port counts (rule 6.2)."""
     spec = {
         "initContainers": [{"name": "s", "restartPolicy": "Always", "ports": [{"name": "http", "containerPort": 15}]}]
     }
@@ -56,8 +57,30 @@ def test_named_port_of_a_side_car() -> None:
     assert target_port(found.port, found.workloads[0]) == 15
 
 
+def test_a_named_port_of_an_init_container_that_ends() -> None:
+    """Was taken for a port of the pod: nobody listens there once the init container has ended (rule 6.2)."""
+    spec = {"initContainers": [{"name": "i", "ports": [{"name": "http", "containerPort": 15}]}], **PORTS}
+    tiny = Tiny().deployment("app/web", spec).service("app/web", 80, {"app": "web"}, port_more={"targetPort": "http"})
+    found = backend(tiny)
+    assert target_port(found.port, found.workloads[0]) == 8080
+    only = {"initContainers": spec["initContainers"], "containers": [{"name": "c"}]}
+    tiny = Tiny().deployment("app/web", only).service("app/web", 80, {"app": "web"}, port_more={"targetPort": "http"})
+    found = backend(tiny)
+    assert target_port(found.port, found.workloads[0]) is None
+
+
+def test_why_addresses_are_not_known() -> None:
+    """Without an endpoint it is not known where a Service without selector leads; one with a selector has none to know (rule 6.12)."""
+    found = backend(Tiny().service("app/web", 80, {}))
+    assert found.unread is not None
+    assert found.unread.cause is Cause.NOT_ANSWERABLE
+    denied = Unknown(Cause.DENIED, "denied", "list endpointslices")
+    assert backend(Tiny().service("app/web", 80, {}).partly(kinds.ENDPOINT_SLICES, denied)).unread == denied
+    assert backend(Tiny().service("app/web", 80, {"app": "web"})).unread is None
+
+
 def test_selectorless_service_has_addresses() -> None:
-    """A Service without selector leads to the addresses of its endpoints, and selects no workload."""
+    """A Service without selector leads to the addresses of its endpoints, and selects no workload (rule 6.12)."""
     piece = {
         "metadata": {"namespace": "app", "name": "web-x", "labels": {"kubernetes.io/service-name": "web"}},
         "endpoints": [{"addresses": ["10.9.0.1"]}, {"addresses": ["10.9.0.2"], "conditions": {"ready": False}}],
@@ -68,7 +91,7 @@ def test_selectorless_service_has_addresses() -> None:
 
 
 def test_not_ready_addresses_may_be_published() -> None:
-    """PublishNotReadyAddresses counts endpoints that are not ready."""
+    """PublishNotReadyAddresses counts endpoints that are not ready (rule 6.8)."""
     piece = {
         "metadata": {"namespace": "app", "name": "web-x", "labels": {"kubernetes.io/service-name": "web"}},
         "endpoints": [{"addresses": ["10.9.0.2"], "conditions": {"ready": False}}],
@@ -79,7 +102,7 @@ def test_not_ready_addresses_may_be_published() -> None:
 
 
 def test_endpoints_where_slices_are_not_there() -> None:
-    """The older Endpoints object is read where no slice of the Service was."""
+    """The older Endpoints object is read where no slice of the Service was (rule 6.12)."""
     subset = {"addresses": [{"ip": "10.9.0.3"}], "ports": [{"name": "main", "port": 81}]}
     raw = {"metadata": {"namespace": "app", "name": "web"}, "subsets": [subset]}
     found = backend(Tiny().service("app/web", 80, {}).drop(kinds.ENDPOINT_SLICES).put(kinds.ENDPOINTS, raw))
@@ -87,7 +110,7 @@ def test_endpoints_where_slices_are_not_there() -> None:
 
 
 def test_readiness_not_read() -> None:
-    """How many endpoints are ready is not known without slices; none is known with them."""
+    """How many endpoints are ready is not known without slices; none is known with them (rule 6.8)."""
     tiny = Tiny().deployment("app/web").service("app/web", 80, {"app": "web"})
     assert backend(tiny).ready == 0
     assert backend(tiny.drop(kinds.ENDPOINT_SLICES)).ready is None
@@ -108,7 +131,7 @@ def test_services_of_a_workload() -> None:
 
 
 def test_an_empty_selector_selects_nothing() -> None:
-    """A Service without selector is not one that selects everything."""
+    """A Service without selector is not one that selects everything (rule 6.12)."""
     world = Tiny().deployment("app/web").service("app/web", 80, {}).world()
     service = world.services.get("app/web")
     assert service is not None

@@ -24,14 +24,14 @@ def only(tiny: Tiny) -> NodeClass:
 
 
 def test_launch_template_groups_by_ids() -> None:
-    """A launch template's SecurityGroupIds are the next node's groups, without the cluster security group."""
+    """A launch template's SecurityGroupIds are the next node's groups, without the cluster security group (rule 4.2)."""
     found = only(Tiny().managed("gpu", ["sg-b", "sg-a"], nodes=0))
     assert found.host.security_groups == ("sg-a", "sg-b")
     assert found.host.refs[0].field == "SecurityGroupIds"
 
 
 def test_launch_template_groups_by_interface() -> None:
-    """Groups on the primary network interface count; those of other interfaces (EFA) do not."""
+    """Groups on the primary network interface count; those of other interfaces (EFA) do not (rule 4.2)."""
     interfaces = [
         {"DeviceIndex": 1, "NetworkCardIndex": 1, "Groups": ["sg-efa"]},
         {"DeviceIndex": 0, "NetworkCardIndex": 0, "Groups": ["sg-primary"]},
@@ -42,21 +42,21 @@ def test_launch_template_groups_by_interface() -> None:
 
 @pytest.mark.parametrize("template", [None, {}, {"InstanceType": "m5.large"}])
 def test_cluster_security_group_where_none_is_named(template: dict[str, Any] | None) -> None:
-    """A managed group without a template, or whose template names no group, gets the cluster security group."""
+    """A managed group without a template, or whose template names no group, gets the cluster security group (rules 4.1, 4.2)."""
     found = only(Tiny().managed("a", nodes=0, template=template))
     assert found.host.security_groups == ("sg-cluster",)
     assert found.host.refs[0].kind == "clusters"
 
 
 def test_remote_access_adds_its_group() -> None:
-    """A group with remote access has the group that EKS made for it as well."""
+    """A group with remote access has the group that EKS made for it as well (rule 4.2)."""
     tiny = Tiny().managed("a", nodes=0)
     tiny.objects["nodegroups"][0]["resources"] = {"remoteAccessSecurityGroup": "sg-ssh"}
     assert only(tiny).host.security_groups == ("sg-cluster", "sg-ssh")
 
 
 def test_groups_by_name_are_unknown() -> None:
-    """Names of groups are not the cluster security group, and not nothing."""
+    """Names of groups are not the cluster security group, and not nothing (rule 4.2)."""
     found = only(Tiny().managed("a", nodes=0, template={"SecurityGroups": ["default"]}))
     assert isinstance(found.host.security_groups, Unknown)
     assert found.host.security_groups.cause is Cause.NOT_MODELLED
@@ -98,7 +98,7 @@ def test_latest_of_some_versions_is_unknown() -> None:
 
 
 def test_self_managed_template_by_name_without_groups() -> None:
-    """A self-managed template that names no group gets the VPC's default, which is not modelled."""
+    """A self-managed template that names no group gets the VPC's default, which is not modelled (rule 4.2)."""
     spec = {"LaunchTemplate": {"LaunchTemplateName": "mine", "Version": "1"}}
     tiny = Tiny().asg("x", spec)
     tiny.put(
@@ -128,7 +128,7 @@ def test_mixed_instances_make_a_class_per_type() -> None:
 
 
 def test_one_class_per_subnet() -> None:
-    """Each subnet of a group is a place of its own, with its zone."""
+    """Each subnet of a group is a place of its own, with its zone (rule 4.4)."""
     found = unborn(Tiny().managed("a", ["sg-x"], nodes=0, subnets=("subnet-a", "subnet-b")).world())
     assert [(item.host.subnet, item.zone) for item in found] == [
         ("subnet-a", "us-east-1a"),
@@ -146,7 +146,7 @@ def test_group_without_subnets_is_unknown() -> None:
 
 
 def test_labels_and_taints_of_a_managed_group() -> None:
-    """The node group's own labels and taints, with EKS's effects translated, are the next node's."""
+    """The node group's own labels and taints, with EKS's effects translated, are the next node's (rule 4.4)."""
     tiny = Tiny().managed("gpu", ["sg-x"], nodes=0, labels={"role": "gpu"}, taints=["nvidia.com/gpu=true:NoSchedule"])
     tiny.deployment("app/web", {"nodeSelector": {"role": "gpu", **on("gpu")["nodeSelector"]}})
     found = only(tiny)
@@ -156,7 +156,7 @@ def test_labels_and_taints_of_a_managed_group() -> None:
 
 
 def test_labels_and_taints_by_autoscaler_tags() -> None:
-    """A self-managed group at zero says by the Cluster Autoscaler's tags what its nodes will carry."""
+    """A self-managed group at zero says by the Cluster Autoscaler's tags what its nodes will carry (rule 4.4)."""
     prefix = "k8s.io/cluster-autoscaler/node-template"
     tags = {
         "kubernetes.io/cluster/tiny": "owned",
@@ -183,7 +183,7 @@ def test_taints_in_user_data_are_unknown() -> None:
     "key", ["nvidia.com/gpu.present", "feature.node.kubernetes.io/pci-10de.present", "kubernetes.io/arch"]
 )
 def test_labels_that_only_running_nodes_show_are_unknown(key: str) -> None:
-    """Feature discovery labels of a group at zero are not absent but unknown."""
+    """Feature discovery labels of a group at zero are not absent but unknown (rule 4.4)."""
     tiny = Tiny().managed("gpu", ["sg-x"], nodes=0).deployment("app/web", {"nodeSelector": {key: "true"}})
     assert key in only(tiny).unknown_labels
 
@@ -207,7 +207,7 @@ def test_labels_that_follow_from_the_template(key: str, value: str) -> None:
 
 
 def test_discovered_labels_from_siblings() -> None:
-    """What all running nodes of the group show is predicted, so the next node is of their class."""
+    """What all running nodes of the group show is predicted, so the next node is of their class (rule 4.4)."""
     key = "nvidia.com/gpu.present"
     tiny = Tiny().managed("gpu", ["sg-x"], nodes=2)
     for raw in tiny.objects["nodes"]:
@@ -219,7 +219,7 @@ def test_discovered_labels_from_siblings() -> None:
 
 
 def test_allocatable_from_siblings_types_or_unknown() -> None:
-    """A sibling tells what a node offers, else the instance type, else nothing does."""
+    """A sibling tells what a node offers, else the instance type, else nothing does (rule 4.4)."""
     sibling = Tiny().managed("a", ["sg-x"], subnets=("subnet-a", "subnet-b"), allocatable={"cpu": "3", "pods": "9"})
     (other,) = unborn(sibling.world())
     assert other.allocatable == {"cpu": "3", "pods": "9"}

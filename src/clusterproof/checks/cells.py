@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable
+from functools import cached_property, partial
 
-import msgspec
-
+from clusterproof.checks.alike import Maker, layers_of
+from clusterproof.checks.cell import Cell, Question, certain, occurrences
 from clusterproof.checks.context import Context
+from clusterproof.checks.fold import NOBODY, Asked, Between, Flows, Fold
 from clusterproof.checks.names import Names
 from clusterproof.checks.parties import Party
+from clusterproof.checks.special import turned_back
 from clusterproof.placement.places import Place
+from clusterproof.reach.ends import End
 from clusterproof.reach.path import Paths
-from clusterproof.reach.trace import Layer, Outcome, Trace, unknown_hop
+from clusterproof.reach.protocol import flow_of
+from clusterproof.reach.service import NodeDoor, Via, service_hop
+from clusterproof.reach.trace import Hop, Layer, Outcome, Trace, unknown_hop
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.verdict.cells import Pair, forced_together, pairs
+from clusterproof.verdict.cells import Pair, forced_together, pairs, related
+from clusterproof.world.model import Interface, NodeClass, Workload
 from clusterproof.world.readable import OS
-from clusterproof.world.services import Backend
+from clusterproof.world.services import Backend, Door
+from clusterproof.world.world import World
+
+__all__ = ["Asker", "Cell", "Question", "occurrences"]
 
 _WINDOWS = Unknown(
     Cause.NOT_MODELLED,
     "Windows nodes are not modelled: their source ports differ, and the VPC CNI enforces no NetworkPolicy there",
 )
-
-
-class Cell(msgspec.Struct, frozen=True):
-    """A client place and a server place with the trace between them.
-
-    Attributes:
-        together: both on one node.
-        counts: whether it takes part in the verdict (pairs on one node do only when co-location is forced).
-        outcome: of the trace; unknown where it is in doubt whether the place is feasible and it does not work,
-            unless nothing works anywhere: then it is blocked, whether the place is feasible or not.
-        doubt: why feasibility is in doubt.
-    """
-
-    client: Place
-    server: Place
-    trace: Trace
-    outcome: Outcome
-    together: bool
-    counts: bool
-    doubt: Unknown | None = None
-
-
-class Question(msgspec.Struct, frozen=True):
-    """What is asked between two parties: the port, and through which Service, if any.
-
-    ``unread`` is why the Service is not known though the question is by name: a refusal on the way to the pods' own
-    port still decides, everything else is then unknown.
-    """
-
-    port: int
-    protocol: str
-    via: Backend | None
-    by_name: bool
-    unread: Unknown | None = None
 
 
 class Asker:
@@ -64,78 +40,236 @@ class Asker:
         self.context = context
         self.paths = Paths(context.world)
         self.names = Names(context, self.paths)
+        self._fold = Fold(context.world, self.paths.vpc)
+        self._covered: dict[str, frozenset[str]] = {}
 
     def cells(self, client: Party, server: Party, question: Question) -> list[Cell]:
         """All cells of two parties, in the order of their places."""
+        if not self._foldable(client, server, question):
+            return self.singly(client, server, question)
+        asked = self._asked if question.by_name else NOBODY
+        blocks = self._fold.blocks(client.places, server.places, asked, self._flows(client, server, question))
+        made = Maker(self, client, server, question)
+        for here in blocks.clients:
+            for there in blocks.servers:
+                made.add(here, there)
+        return certain(made.cells())
+
+    def _flows(self, client: Party, server: Party, question: Question) -> Flows | None:
+        """All that is sent to answer a question: to the server, and to the DNS pods; None where that is not so plain."""
+        if client.sends is not None or client.called is not None or server.called is not None:
+            return None
+        numbers = {(question.port, question.protocol)}
+        leads: list[tuple[Backend, Workload | None]] = []
+        if question.via is not None:
+            leads.append((question.via, server.workload))
+        if question.by_name:
+            if self.names.cache() is not None:
+                return None
+            leads += [(one, workload) for one in self.names.every_backend() for workload in one.workloads]
+        for backend, workload in leads:
+            number = service_hop(backend, workload, same_node=True)[1]
+            numbers |= {(number, backend.port.protocol)} if number is not None else set()
+        return frozenset(flow_of(protocol, number) for number, protocol in numbers)
+
+    def between(self, clients: Iterable[Interface], servers: Iterable[Interface]) -> Between:
+        """Which of some interfaces no rule can tell apart, as clients and as servers."""
+        return self._fold.between(clients, servers)
+
+    def _foldable(self, client: Party, server: Party, question: Question) -> bool:
+        """Whether nothing but the node decides which places go together, and no other node is asked on the way."""
+        if question.door is not Door.CLUSTER or (question.via is not None and question.via.local):
+            return False
+        # What is no node is few, and may be of another address family or send with the addresses of others.
+        if any(_no_node(party) for party in (client, server)):
+            return False
+        world = self.context.world
+        asked = self.names.workloads() if question.by_name else ()
+        return not any(related(world, client.workload, one) for one in (server.workload, *asked))
+
+    @cached_property
+    def _asked(self) -> Asked:
+        """Whom every client asks that dials a name: the DNS pods, and a cache on its own node."""
+        places = (self.context.places(one).places for one in self.names.workloads())
+        cache = self.names.cache()
+        caches = self.context.places(cache).places if cache is not None else ()
+        return Asked(tuple(place for found in places for place in found), caches)
+
+    def singly(self, client: Party, server: Party, question: Question) -> list[Cell]:
+        """The cells one by one, where the two are bound to each other or to a node."""
         found = pairs(self.context.world, client.workload, server.workload, client.places, server.places)
-        local = question.via is not None and question.via.service.spec.internal_traffic_policy == "Local"
+        local = question.via is not None and question.via.local and question.door is Door.CLUSTER
+        covered = self.covered(question.via) if question.via is not None and local else frozenset()
         if local:
-            found = _local(found, server)
+            found = _local(found, covered, server)
         forced = forced_together(found)
         result: list[Cell] = []
         for pair in found:
+            # Where the client's own node must answer, being on it is no accident.
+            counts = forced or (local and not pair.apart)
             for together in (False, True):
                 if not (pair.together if together else pair.apart):
                     continue
-                trace = self._trace(client, server, pair.client, pair.server, question, same_node=together)
-                doubt = pair.client.doubt or pair.server.doubt
-                outcome = trace.outcome
-                # Under Local, a node where the server may not be has nobody who answers.
-                if doubt is not None and (outcome is not Outcome.WORKS or (local and pair.server.doubt is not None)):
-                    outcome = Outcome.UNKNOWN
-                result.append(Cell(pair.client, pair.server, trace, outcome, together, forced or not together, doubt))
-        return _certain(result)
+                for via, note in self._ways(pair, together, question):
+                    trace = self.trace(client, server, pair.client, pair.server, question, via, same_node=together)
+                    if question.by_name and question.unread is None:
+                        name = self.names.hop(client.end(pair.client), pair.client, question.via)
+                        trace = Trace((name, *trace.hops))
+                    if note is not None:
+                        trace = Trace((note, *trace.hops))
+                    doubt = pair.client.doubt or pair.server.doubt
+                    outcome = trace.outcome
+                    # Under Local, a node where the server may not be has nobody who answers.
+                    if doubt is not None and (
+                        outcome is not Outcome.WORKS or (local and pair.server.doubt is not None)
+                    ):
+                        outcome = Outcome.UNKNOWN
+                    result.append(
+                        Cell(
+                            client=pair.client,
+                            server=pair.server,
+                            ask=partial(_said, trace),
+                            judged=trace.outcome,
+                            layers=layers_of(trace.hops[question.by_name :]),
+                            name=trace.hops[0].outcome if question.by_name else Outcome.WORKS,
+                            unread=any(hop.unknown is not None for hop in trace.hops),
+                            outcome=outcome,
+                            together=together,
+                            counts=counts or not together,
+                            doubt=doubt,
+                            clients=(pair.client,),
+                            servers=(pair.server,),
+                        )
+                    )
+        return certain(result)
 
-    def _trace(
-        self, client: Party, server: Party, here: Place, there: Place, question: Question, *, same_node: bool
+    def covered(self, via: Backend) -> frozenset[str]:
+        """The node classes that certainly have an endpoint on each node: a DaemonSet behind the Service is there."""
+        if via.key not in self._covered:
+            self._covered[via.key] = frozenset(
+                place.node_class.id
+                for workload in via.workloads
+                if workload.every_node
+                for place in self.context.places(workload).places
+                if place.doubt is None and not place.stays
+            )
+        return self._covered[via.key]
+
+    def _ways(self, pair: Pair, together: bool, question: Question) -> Iterable[tuple[Via | None, Hop | None]]:
+        """Through what the pair may be connected: one way, or one for each node that may be dialled."""
+        via = question.via
+        if via is None or question.door is Door.CLUSTER:
+            return ((via, None),)
+        if question.door is Door.NODE:
+            return self._doors(pair, together, via, own=question.own_endpoints)
+        return (self._at_balancer(via, pair, together),)
+
+    def _doors(self, pair: Pair, together: bool, via: Backend, *, own: bool) -> Iterable[tuple[NodeDoor, Hop | None]]:
+        """Each node that may be dialled: the client's own, the server's own, any other; under Local ``own`` ones only."""
+        local = via.service.spec.external_traffic_policy == "Local"
+        covered = self.covered(via) if local else frozenset()
+        for item in self.context.world.classes:
+            if item.fargate:
+                continue
+            node = End(item.host, None, f"a node of {item.group}")
+            windows = item.labels.get(OS) == "windows"
+            note = unknown_hop(Layer.DATA_PLANE, "a Windows node", _WINDOWS) if windows else None
+            for with_client, with_server in _roles(self.context.world, item, pair, together=together):
+                if local and not with_server and (own or item.id in covered):
+                    continue  # that node has an endpoint of its own, which is another cell, or is not dialled
+                yield NodeDoor(via, node, with_client, with_server), note
+
+    def _at_balancer(self, via: Backend, pair: Pair, together: bool) -> tuple[Via, Hop | None]:
+        """The address of the load balancer, dialled from inside the cluster.
+
+        kube-proxy takes connections to an ``ip`` of the balancer on the client's own node, as if they had gone out
+        and come in again, unless ``ipMode`` is Proxy. A host name leads to the balancer itself.
+        Source: Kubernetes documentation, "Service", "Specifying IPMode of load balancer status".
+        """
+        service, at = via.service, f"Service {via.key}"
+        ways = service.status.load_balancer.ingress
+        taken = next((item.ip for item in ways if item.ip and item.ip_mode != "Proxy"), "")
+        own = End(pair.client.node_class.host, None, f"a node of {pair.client.node_class.group}")
+        door = NodeDoor(via, own, with_client=True, with_server=together, balancer=taken)
+        if service.spec.type != "LoadBalancer":
+            text = f"it has no load balancer (type {service.spec.type})"
+            return door, Hop(Layer.SERVICE, Outcome.BLOCKED, at, text, (via.ref,))
+        name = next((item.hostname or item.ip for item in ways), "")
+        if not name:
+            unknown = Unknown(Cause.NOT_ANSWERABLE, f"the load balancer of Service {via.key} has no address yet")
+        elif not taken:
+            back = turned_back(self.context, via, together=together)
+            if back is not None and not pair.client.node_class.fargate:
+                return door, back
+            what = f"connections to the load balancer {name} leave the cluster; what it does with them is not modelled"
+            unknown = Unknown(Cause.NOT_MODELLED, what)
+        elif self.context.world.plane.policies is not False:
+            what = f"whether policies see the load balancer's address {taken} or the pod behind it is not modelled"
+            unknown = Unknown(Cause.NOT_MODELLED, what)
+        else:
+            return door, None
+        return door, unknown_hop(Layer.SERVICE, at, unknown)
+
+    def trace(
+        self,
+        client: Party,
+        server: Party,
+        here: Place,
+        there: Place,
+        question: Question,
+        via: Via | None,
+        *,
+        same_node: bool,
     ) -> Trace:
+        """What happens between two places, the name apart."""
+        if question.nowhere is not None:
+            return Trace((question.nowhere,))
         one, other = client.end(here), server.end(there)
-        trace = self.paths.connect(one, other, question.port, question.protocol, via=question.via, same_node=same_node)
+        trace = self.paths.connect(one, other, question.port, question.protocol, via=via, same_node=same_node)
         if question.unread is not None:
             return Trace((unknown_hop(Layer.SERVICE, f"the Service of {server.text}", question.unread), *trace.hops))
         if "windows" in (here.node_class.labels.get(OS), there.node_class.labels.get(OS)):
             trace = Trace((*trace.hops, unknown_hop(Layer.DATA_PLANE, "a Windows node", _WINDOWS)))
-        if not question.by_name:
-            return trace
-        return Trace((self.names.hop(one, here), *trace.hops))
+        return trace
 
 
-def _certain(cells: list[Cell]) -> list[Cell]:
-    """Where every cell that counts is refused, doubts about places change nothing: it is refused, or unschedulable."""
-    if any(cell.trace.outcome is not Outcome.BLOCKED for cell in cells if cell.counts):
-        return cells
-    return [msgspec.structs.replace(cell, outcome=cell.trace.outcome) if cell.counts else cell for cell in cells]
+def _no_node(party: Party) -> bool:
+    return party.address is not None or any(place.interface.managed for place in party.places[:1])
 
 
-def _local(found: list[Pair], server: Party) -> list[Pair]:
-    """Under internalTrafficPolicy Local the client's own node answers where the server is on every node it may be on."""
-    if not server.everywhere:
-        return found
-    own = {pair.client.node_class.id for pair in found if pair.together}
+def _said(trace: Trace) -> Trace:
+    return trace
+
+
+def _local(found: list[Pair], covered: Collection[str], server: Party) -> list[Pair]:
+    """Under internalTrafficPolicy Local the client's own node answers where a server is on every such node.
+
+    Args:
+        found: all pairs with one server.
+        covered: node classes that certainly have an endpoint, of this server or another, on each node.
+        server: whose pairs these are.
+    """
     result: list[Pair] = []
+    own = {pair.client.node_class.id for pair in found if pair.together and server.everywhere}
     for pair in found:
-        if pair.client.node_class.id not in own:
+        if pair.client.node_class.id not in own and pair.client.node_class.id not in covered:
             result.append(pair)
         elif pair.together:
             result.append(Pair(pair.client, pair.server, apart=False, together=True))
     return result
 
 
-def occurrences(cells: Sequence[Cell], client: Party, server: Party) -> list[list[Outcome]]:
-    """What may happen, each as the outcomes of the cells that then occur together (docs/design.md, "The algebra").
-
-    A party that is everywhere puts all its places into one occurrence; otherwise every cell is its own.
-    """
-    counted = [cell for cell in cells if cell.counts]
-    if all(cell.doubt is not None for cell in counted) and any(cell.outcome is not Outcome.BLOCKED for cell in counted):
-        # Nothing is certain to be feasible: what works may never occur.
-        return [[Outcome.UNKNOWN] for _ in counted]
-    if client.everywhere and server.everywhere:
-        return [[cell.outcome for cell in counted]] if counted else []
-    if not client.everywhere and not server.everywhere:
-        return [[cell.outcome] for cell in counted]
-    groups: dict[str, list[Outcome]] = {}
-    for cell in counted:
-        place = cell.server if client.everywhere else cell.client
-        groups.setdefault(f"{place.node_class.id} {place.interface.subnet}", []).append(cell.outcome)
-    return list(groups.values())
+def _roles(world: World, node: NodeClass, pair: Pair, *, together: bool) -> Iterable[tuple[bool, bool]]:
+    """Whether the client, and whether the server, is on a node of a class that is dialled, as far as that can be."""
+    here, there = pair.client.node_class, pair.server.node_class
+    if together and node.id == here.id:
+        yield True, True
+    if not together:
+        if node.id == here.id:
+            yield True, False
+        if node.id == there.id:
+            yield False, True
+    taken = (node.id == here.id) + (node.id == there.id and not together)
+    group = world.groups.get(node.group)
+    if len(node.nodes) > taken or not taken or (group is not None and group.can_grow):
+        yield False, False

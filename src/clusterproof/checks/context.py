@@ -14,7 +14,7 @@ import msgspec
 from clusterproof.checks.head import GroupLine, ParameterLine
 from clusterproof.checks.lookup import find_workload
 from clusterproof.errors import NotFoundError, UsageError
-from clusterproof.placement.places import Places, places
+from clusterproof.placement.places import Place, Places, places
 from clusterproof.profiles.functions import is_version
 from clusterproof.profiles.model import Evidence, FindWorkload, Profile, Template, WorkloadDefinition
 from clusterproof.profiles.port import PortRange
@@ -22,7 +22,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Metadata, PodSpec
 from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.world.model import Workload
+from clusterproof.world.model import NodeClass, Workload
 from clusterproof.world.readable import INSTANCE_TYPE
 from clusterproof.world.world import World
 
@@ -85,7 +85,22 @@ class NamedSet(msgspec.Struct, frozen=True):
 class Context:
     """Everything a check needs: the world, and the profile's names resolved in it."""
 
-    def __init__(self, snapshot: Snapshot, profile: Profile, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        profile: Profile,
+        settings: Settings | None = None,
+        *,
+        world: World | None = None,
+    ) -> None:
+        """Resolve a profile.
+
+        Args:
+            snapshot: the cluster.
+            profile: what is asked.
+            settings: what a user chose beside it.
+            world: of that snapshot, where there is one already; not for a profile that brings workloads.
+        """
         settings = settings or Settings()
         self.profile = profile
         self.settings = settings
@@ -99,12 +114,18 @@ class Context:
             for name, definition in profile.workloads.items()
             if (template := _template(definition, values)) is not None
         }
-        self.world = World(
+        self.world = world or World(
             snapshot,
             [workload for _, workload in templates.values()],
             _label_evidence(profile),
         )
         self._places: dict[str, Places] = {}
+        self._classes_of: dict[str, list[NodeClass]] = {}
+        for one in self.world.classes:
+            self._classes_of.setdefault(one.group, []).append(one)
+        self._distinct: dict[tuple[int, int], list[Places]] = {}
+        self._places_on: dict[tuple[int, tuple[str, ...]], tuple[Places, tuple[Place, ...]]] = {}
+        self.resolved: dict[object, object] = {}
         self.workloads: dict[str, Named] = {}
         for name, definition in profile.workloads.items():
             self.workloads[name] = self._resolve(name, definition, templates.get(name))
@@ -119,8 +140,27 @@ class Context:
         """Where a workload's pods may be; memoised."""
         found = self._places.get(workload.id)
         if found is None:
-            found = self._places[workload.id] = places(self.world, workload)
+            found = places(self.world, workload)
+            # Workloads with one template are in the same places: one object for all of them.
+            alike = self._distinct.setdefault((len(found.places), len(found.refused)), [])
+            if found not in alike:
+                alike.append(found)
+            found = alike[alike.index(found)]
+            self._places[workload.id] = found
         return found
+
+    def places_on(self, workload: Workload, groups: tuple[str, ...]) -> tuple[Place, ...]:
+        """A workload's places on some node groups, or on all where none is named; one object for equal ones."""
+        found = self.places(workload)
+        if not groups:
+            return found.places
+        key = (id(found), groups)
+        held = self._places_on.get(key)
+        if held is None:
+            on = frozenset(groups)  # beside the places, so that their id is not used again
+            places_ = tuple(place for place in found.places if place.node_class.group in on)
+            held = self._places_on[key] = (found, places_)
+        return held[1]
 
     def named(self, name: str) -> Named:
         """A workload by the profile's name, or by ``kind/namespace/name``.
@@ -217,9 +257,7 @@ class Context:
 
     def _may_belong(self, group: str, way: Evidence) -> Unknown | None:
         """Why it cannot be told whether a group that may get nodes belongs to a set by this way."""
-        for item in self.world.classes:
-            if item.group != group:
-                continue
+        for item in self._classes_of.get(group, ()):
             if way.allocatable and isinstance(item.allocatable, Unknown):
                 return item.allocatable
             key = INSTANCE_TYPE if way.instance_type else way.label.partition("=")[0]
@@ -229,7 +267,7 @@ class Context:
 
     def _belongs(self, group: str, way: Evidence) -> str:
         """Why a group belongs to a set by this way; empty when it does not."""
-        classes = [item for item in self.world.classes if item.group == group]
+        classes = self._classes_of.get(group, ())
         if way.every:
             return "every node group"
         if way.group:

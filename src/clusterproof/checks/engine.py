@@ -32,23 +32,29 @@ def run(snapshot: Snapshot, profile: Profile, settings: Settings | None = None, 
     return report(context, findings(context), fail_on)
 
 
-def findings(context: Context, only: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """The findings of a context's profile, in its order; ``only`` limits them to some full ids."""
+def findings(context: Context, only: Sequence[str] = (), *, words: bool = True) -> tuple[Finding, ...]:
+    """The findings of a context's profile, in its order.
+
+    Args:
+        context: a world and a profile.
+        only: limits them to some full ids.
+        words: with paths, evidence and odds; without them the verdicts, causes and unknowns are the same.
+    """
     asker = Asker(context)
     return tuple(
-        _finding(asker, requirement)
+        _finding(asker, requirement, words=words)
         for requirement in context.profile.requirements
         if not only or f"{context.profile.name}/{requirement.id}" in only
     )
 
 
-def _finding(asker: Asker, requirement: Requirement) -> Finding:
+def _finding(asker: Asker, requirement: Requirement, *, words: bool) -> Finding:
     context = asker.context
     held = applies(context.profile, requirement, context.values)
     if held is False:
         return _bare(context, requirement, Verdict.NOT_APPLICABLE, _not_applicable(context, requirement))
     try:
-        found = _decide(asker, requirement)
+        found = _decide(asker, requirement, words=words)
     except (UsageError, InputError):
         raise
     except Exception as error:  # noqa: BLE001 - a check that breaks is an unknown finding, never a lost row
@@ -67,10 +73,10 @@ def _not_applicable(context: Context, requirement: Requirement) -> str:
     return f"does not apply with {', '.join(values)}" if values else f"does not apply: {requirement.applies}"
 
 
-def _decide(asker: Asker, requirement: Requirement) -> Finding:
+def _decide(asker: Asker, requirement: Requirement, *, words: bool) -> Finding:
     check = requirement.check
     if check.reach is not None:
-        return reach.decide(asker, requirement, check.reach)
+        return reach.decide(asker, requirement, check.reach, words=words)
     if check.schedulable is not None:
         return schedulable.decide(asker.context, requirement, check.schedulable)
     if check.cel is not None:

@@ -12,28 +12,35 @@ from clusterproof.placement.places import Place
 from clusterproof.reach.trace import Outcome
 
 
-def matrix_of(context: Context, clients: Sides, servers: Sides, port: str, cells: Sequence[Cell]) -> Matrix:
-    """Fold cells by node group."""
+def matrix_of(
+    context: Context, clients: Sides, servers: Sides, port: str, cells: Sequence[Cell], *, paths: bool = True
+) -> Matrix:
+    """Fold cells by node group; without ``paths`` no cell is traced."""
+    return Matrix(
+        client=", ".join(party.text for party in clients.parties if party.places),
+        server=", ".join(party.text for party in servers.parties if party.places),
+        port=port,
+        clients=_heads(context, {id(cell.clients): cell.clients for cell in cells}.values()),
+        servers=_heads(context, {id(cell.servers): cell.servers for cell in cells}.values()),
+        cells=cells_of(cells, paths=paths),
+    )
+
+
+def cells_of(cells: Sequence[Cell], *, paths: bool = True) -> tuple[MatrixCell, ...]:
+    """One cell per client group and server group, sorted; without ``paths`` none is traced."""
     by_groups: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         token = (cell.client.node_class.group, cell.server.node_class.group)
         by_groups.setdefault(token, []).append(cell)
     # Two groups that meet on one node only, where that is not forced, have nothing that counts.
     by_groups = {token: members for token, members in by_groups.items() if any(cell.counts for cell in members)}
-    return Matrix(
-        client=", ".join(party.text for party in clients.parties if party.places),
-        server=", ".join(party.text for party in servers.parties if party.places),
-        port=port,
-        clients=_heads(context, (cell.client for cell in cells)),
-        servers=_heads(context, (cell.server for cell in cells)),
-        cells=tuple(_cell(groups, members) for groups, members in sorted(by_groups.items())),
-    )
+    return tuple(_cell(groups, members, paths=paths) for groups, members in sorted(by_groups.items()))
 
 
-def _heads(context: Context, places: Iterable[Place]) -> tuple[Side, ...]:
+def _heads(context: Context, found: Iterable[tuple[Place, ...]]) -> tuple[Side, ...]:
     nodes: dict[str, dict[str, int]] = {}
     groups: dict[str, set[str]] = {}
-    for place in places:
+    for place in (place for places in found for place in places):
         node_class = place.node_class
         nodes.setdefault(node_class.group, {})[node_class.id] = len(node_class.nodes)
         if isinstance(place.interface.security_groups, tuple):
@@ -42,7 +49,7 @@ def _heads(context: Context, places: Iterable[Place]) -> tuple[Side, ...]:
         Side(
             name,
             sum(counts.values()),
-            context.world.groups[name].can_grow,
+            name in context.world.groups and context.world.groups[name].can_grow,
             tuple(sorted(groups.get(name, ()))),
         )
         for name, counts in sorted(nodes.items())
@@ -62,7 +69,7 @@ def fold_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
     return Outcome.UNKNOWN
 
 
-def _cell(groups: tuple[str, str], members: Sequence[Cell]) -> MatrixCell:
+def _cell(groups: tuple[str, str], members: Sequence[Cell], *, paths: bool) -> MatrixCell:
     counted = [cell for cell in members if cell.counts]
     together = [cell.outcome for cell in members if cell.together]
     outcome = fold_outcomes(cell.outcome for cell in counted)
@@ -71,11 +78,11 @@ def _cell(groups: tuple[str, str], members: Sequence[Cell]) -> MatrixCell:
         client=groups[0],
         server=groups[1],
         outcome=outcome,
-        cells=len(counted),
-        blocked=sum(cell.outcome is Outcome.BLOCKED for cell in counted),
-        unknown=sum(cell.outcome is Outcome.UNKNOWN for cell in counted),
-        hop=telling.trace.first_blocking,
-        path=telling.trace.hops,
+        cells=sum(cell.number for cell in counted),
+        blocked=sum(cell.number for cell in counted if cell.outcome is Outcome.BLOCKED),
+        unknown=sum(cell.number for cell in counted if cell.outcome is Outcome.UNKNOWN),
+        hop=telling.trace.first_blocking if paths else None,
+        path=telling.trace.hops if paths else (),
         client_place=telling.client.text,
         server_place=telling.server.text,
         colocated=fold_outcomes(together) if together else None,

@@ -74,15 +74,20 @@ def _failing(context: Context, server: Party, cells: Sequence[Cell]) -> dict[str
     class_of = {node: item.id for item in context.world.classes for node in item.nodes}
     apart: dict[tuple[str, str], list[Outcome]] = {}
     together: dict[str, list[Outcome]] = {}
+    now = {class_of.get(node, "") for node in where}
     for cell in cells:
-        if cell.together:
-            together.setdefault(cell.client.node_class.id, []).append(cell.outcome)
-        else:
-            token = (cell.client.node_class.id, cell.server.node_class.id)
-            apart.setdefault(token, []).append(cell.outcome)
+        if all(place.node_class.id not in now for place in cell.servers):
+            continue
+        for one, other in cell.pairs():
+            if other.node_class.id not in now:
+                continue
+            if cell.together:
+                together.setdefault(one.node_class.id, []).append(cell.outcome)
+            else:
+                apart.setdefault((one.node_class.id, other.node_class.id), []).append(cell.outcome)
     result: dict[str, Fraction] = {}
     hosts, of_class = frozenset(where), dict[str, Fraction]()
-    may_run = {cell.client.node_class.id for cell in cells}
+    may_run = {place.node_class.id for cell in cells for place in cell.clients}
     for node, class_id in class_of.items():
         if class_id not in may_run:
             continue

@@ -7,10 +7,13 @@ import msgspec
 from clusterproof.checks.context import Context
 from clusterproof.placement.places import Place, Places
 from clusterproof.profiles.model import Subject
+from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.ends import End
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
+from clusterproof.world.loadbalancers import Sends
 from clusterproof.world.model import Workload
+from clusterproof.world.services import Backend
 
 
 class Party(msgspec.Struct, frozen=True):
@@ -23,6 +26,9 @@ class Party(msgspec.Struct, frozen=True):
         text: ``deploy/dynamo/worker`` or ``hosts of gpu``.
         message: when there is no place: why, in the scheduler's words.
         image_bytes: size of its image where the profile says it, else 0.
+        address: set where nothing but its address is known.
+        called: the port of the Service at which the control plane calls it.
+        sends: what of a load balancer's traffic this is; None for all that is no load balancer.
     """
 
     workload: Workload | None
@@ -31,11 +37,15 @@ class Party(msgspec.Struct, frozen=True):
     text: str
     message: str = ""
     image_bytes: int = 0
+    address: AddressSet | None = None
+    called: Backend | None = None
+    sends: Sends | None = None
 
     def end(self, place: Place) -> End:
         """This party at one of its places, as reach reads it."""
         where = place.node_class.group
-        return End(place.interface, self.workload, f"{self.text} on {where}")
+        apart = self.address is not None or place.interface.managed
+        return End(place.interface, self.workload, self.text if apart else f"{self.text} on {where}", self.address)
 
 
 class Sides(msgspec.Struct, frozen=True):
@@ -48,6 +58,8 @@ class Sides(msgspec.Struct, frozen=True):
         on: the node groups asked for; empty means all.
         empty_set: the name of the node set for which no group was found.
         chosen: the user named the node groups, so that no other group is meant.
+        apart: its parties are on no node, so that nodes that were not read hold none of them.
+        broken: what is asked for and surely cannot be reached, each in a clause.
     """
 
     parties: tuple[Party, ...]
@@ -56,10 +68,12 @@ class Sides(msgspec.Struct, frozen=True):
     on: tuple[str, ...] = ()
     empty_set: str = ""
     chosen: bool = False
+    apart: bool = False
+    broken: tuple[str, ...] = ()
 
 
-def resolve(context: Context, subject: Subject) -> Sides:
-    """The parties of one end of a requirement."""
+def on_nodes(context: Context, subject: Subject) -> Sides:
+    """The parties that a subject names by workload or by node set."""
     world = context.world
     absent: list[Unknown] = []
     if (missing := world.snapshot.missing(kinds.NODES)) is not None:
@@ -86,7 +100,7 @@ def resolve(context: Context, subject: Subject) -> Sides:
     parties: list[Party] = []
     for workload in named.workloads:
         found = context.places(workload)
-        places = tuple(place for place in found.places if not on or place.node_class.group in on)
+        places = context.places_on(workload, on)
         parties.append(
             Party(
                 workload,
@@ -113,6 +127,8 @@ def unread_places(context: Context, side: Sides) -> tuple[Unknown, ...]:
     What a group's running nodes refuse says nothing of its next ones (design rule 3); and a group of which nothing
     is known may belong to any set, unless the user named the set's groups.
     """
+    if side.apart:
+        return ()
     world = context.world
     shown = {item.group for item in world.classes}
     result = [

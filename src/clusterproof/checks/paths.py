@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Sequence
 
 import msgspec
 
 from clusterproof.checks.cells import Asker, Cell, Question, occurrences
 from clusterproof.checks.context import Context
+from clusterproof.checks.endpoints import behind, party_of
 from clusterproof.checks.finding import MatrixCell
 from clusterproof.checks.lookup import find_workload, known_if_read
 from clusterproof.checks.matrix import matrix_of
 from clusterproof.checks.parties import Party, Sides, unread_places
+from clusterproof.checks.questions import nobody
+from clusterproof.checks.sides import of_control_plane
+from clusterproof.checks.special import direct
 from clusterproof.checks.words import listed
 from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.profiles.model import Document, Profile
@@ -22,8 +27,10 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Service
 from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.verdict.algebra import Verdict, fold
+from clusterproof.verdict.algebra import Verdict, fold_counted
 from clusterproof.world.model import SHORT_KIND, Workload
+from clusterproof.world.services import Door
+from clusterproof.world.world import World
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -45,47 +52,80 @@ class Answer(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def why(snapshot: Snapshot, source: str, destination: str, *, on: str = "", profile: Profile | None = None) -> Answer:
+def why(
+    snapshot: Snapshot,
+    source: str,
+    destination: str,
+    *,
+    on: str = "",
+    profile: Profile | None = None,
+    world: World | None = None,
+) -> Answer:
     """Explain the connection from a workload to ``svc/namespace/name:port`` or ``kind/namespace/name:port``.
 
     A Service may also be named as its clients do: ``name.namespace:port``, ``name.namespace.svc:port``.
 
     Args:
         snapshot: the cluster.
-        source: ``kind/namespace/name``; a pod stands for its controller.
-        destination: with ``:PORT``, ``:PORT/UDP`` or ``:NAME`` of a Service's port.
+        source: ``kind/namespace/name``; a pod stands for its controller; or ``control-plane``, the API servers.
+        destination: with ``:PORT``, ``:PORT/UDP`` or ``:NAME`` of a Service's port; the number of a node port asks
+            by any node.
         on: limits the source to one node group.
         profile: brings the workloads of its own pod templates, which are not in the cluster.
+        world: of that snapshot, where there is one already; not together with a profile.
 
     Raises:
         NotFoundError: a name is not in the snapshot; with the nearest names.
         UsageError: the destination has no port, or the group does not hold the source.
     """
-    context = Context(snapshot, profile or Profile("why", "why", Document("why"), ()))
+    own = world if profile is None else None
+    context = Context(snapshot, profile or Profile("why", "why", Document("why"), ()), world=own)
     asker = Asker(context)
-    client = _party(context, _source(context, source, profile))
+    apart = source == CONTROL_PLANE
+    client = _control_plane(context, on) if apart else party_of(context, _source(context, source, profile))
     if on:
         client = _limited(context, client, on)
     question, servers, text = _destination(context, destination)
+    if apart and question.via is not None and question.door is Door.CLUSTER:
+        question = msgspec.structs.replace(question, via=direct(question.via), by_name=False)
+    awake = [server for server in servers if server.workload is None or not server.workload.asleep]
+    if servers and not awake and servers[0].workload is not None:
+        question = nobody(question, servers[0].workload)
+    servers = awake or servers
     cells: list[Cell] = []
-    happen: list[list[Outcome]] = []
-    side = Sides((client,), on=(on,) if on else (), chosen=bool(on))
+    happen: Counter[frozenset[Outcome]] = Counter()
+    side = Sides((client,), on=(on,) if on else (), chosen=bool(on), apart=apart)
     unread = list(unread_places(context, side))
     unread += unread_places(context, Sides(()))
     for server in servers:
         found = asker.cells(client, server, question)
         cells += found
         # Which endpoint answers is the Service's choice.
-        happen += occurrences(found, client, server)
+        happen.update(occurrences(found, client, server))
     if (missing := snapshot.missing(kinds.NODES)) is not None:
         unread.append(missing)
-    verdict = fold([*happen, *([Outcome.UNKNOWN] for _ in unread)]).verdict
+    happen.update(frozenset((Outcome.UNKNOWN,)) for _ in unread)
+    verdict = fold_counted(happen).verdict
     port = f"{question.port}/{question.protocol}"
     shown: tuple[MatrixCell, ...] = ()
     if cells:
         shown = matrix_of(context, Sides((client,)), Sides(tuple(servers)), port, cells).cells
     sentence = _sentence(client, servers, text, question, verdict, shown, unread)
     return Answer(client.text, text, port, verdict, shown, sentence)
+
+
+CONTROL_PLANE = "control-plane"
+"""What a user writes for the API servers."""
+
+
+def _control_plane(context: Context, on: str) -> Party:
+    """The API servers as a client."""
+    if on:
+        raise UsageError(f"--on {on}: {CONTROL_PLANE} is on no node group; leave --on out")
+    found = of_control_plane(context)
+    for unknown in found.absent:
+        raise UnknownNameError(str(unknown))
+    return found.parties[0]
 
 
 def _source(context: Context, text: str, profile: Profile | None) -> Workload:
@@ -130,12 +170,6 @@ def _service_key(text: str) -> str:
 _SERVICE_KINDS = ("svc", "service", "services")
 
 
-def _party(context: Context, workload: Workload) -> Party:
-    found = context.places(workload)
-    message = "" if found.places else found.message
-    return Party(workload, found.places, workload.every_node, workload.id, message)
-
-
 def _limited(context: Context, party: Party, group: str) -> Party:
     if group not in context.world.groups:
         near = difflib.get_close_matches(group, context.world.groups, n=1)
@@ -167,16 +201,25 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
         raise UsageError(f"{text}: {error}") from None
     if ports.low != ports.high:
         raise UsageError(f"{text}: name one port, not a range; a range is what a profile's requirement may ask for")
-    return Question(ports.low, ports.protocol, None, by_name=False), [_party(context, workload)], workload.id
+    return Question(ports.low, ports.protocol, None, by_name=False), [party_of(context, workload)], workload.id
 
 
 def _service(context: Context, service: Service, port: str, key: str) -> tuple[Question, list[Party], str]:
     number, _, protocol = port.partition("/")
     for item in service.spec.ports:
+        if number and number == str(item.node_port) and protocol.upper() in ("", item.protocol):
+            backend = context.world.services.backend(service, item)
+            question = Question(item.port, item.protocol, backend, by_name=False, door=Door.NODE)
+            if parties := behind(context, backend):
+                return question, parties, f"node port {number} of svc/{key}"
+    for item in service.spec.ports:
         if (str(item.port) == number or item.name == number) and protocol.upper() in ("", item.protocol):
             backend = context.world.services.backend(service, item)
             question = Question(item.port, item.protocol, backend, by_name=True)
-            parties = [_party(context, workload) for workload in backend.workloads]
+            parties = behind(context, backend)
+            if not parties and backend.unread is not None:
+                unknown = backend.unread
+                raise UnknownNameError(f"where Service {key} leads is not known: {unknown}")
             if not parties:
                 missing = context.world.snapshot.tables.get("pods")
                 what = "no workload that was read" if missing is not None else "pods were not read, so nothing"
@@ -205,13 +248,19 @@ def _sentence(
     works = [group for group, seen in by_group.items() if seen == {Outcome.WORKS}]
     blocked = [group for group, seen in by_group.items() if seen == {Outcome.BLOCKED}]
     hop = next((cell.hop for cell in cells if cell.hop is not None), None)
+    if question.nowhere is not None:
+        return f"No. {question.nowhere.at} is {question.nowhere.text}."
     match verdict:
         case Verdict.PASS:
+            if client.workload is None:
+                return f"Yes. {client.text} reaches {target} from every interface that it may have."
             return f"Yes. {client.text} reaches {target} from every place it may be scheduled: {listed(works)}."
         case Verdict.FAIL:
             if hop is not None and hop.layer is Layer.DNS and _works_by_address(cells):
                 return f"Not by name: {hop.text}. By address {client.text} reaches {target}."
             at = f" {hop.at} refuses it{_also(cells)}," if hop is not None else ""
+            if client.workload is None:
+                return f"No.{at} for every interface that {client.text} may have."
             return f"No.{at} for every place {client.text} may be scheduled: {listed(blocked or list(by_group))}."
         case Verdict.DEPENDS:
             at = f" {hop.at} does not let it through" if hop is not None else ""

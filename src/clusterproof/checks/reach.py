@@ -6,42 +6,48 @@ cells fold by the algebra; the matrix shows them by node group.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
 
 from clusterproof.checks.cells import Asker, Cell, Question, occurrences
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Odds, Side
 from clusterproof.checks.matrix import matrix_of
 from clusterproof.checks.odds import odds_of
-from clusterproof.checks.parties import Party, Sides, resolve, unread_places
-from clusterproof.checks.words import recipe_notes, summary_of, unique
-from clusterproof.profiles.model import Reach, Requirement
+from clusterproof.checks.parties import Party, Sides, unread_places
+from clusterproof.checks.questions import or_nobody, questions, serving
+from clusterproof.checks.sides import resolve
+from clusterproof.checks.special import Asked, asked_of
+from clusterproof.checks.words import named, recipe_notes, summary_of, unique
+from clusterproof.profiles.model import Reach, Requirement, Subject
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
-from clusterproof.snapshot.kubernetes import Service, ServicePort
-from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
-from clusterproof.world.model import Workload
-from clusterproof.world.services import target_port
+from clusterproof.verdict.algebra import Tally, Verdict, fold_counted, worst
 
 __all__ = ["Side", "decide"]
 
 
-def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
-    """The finding of a reach requirement."""
+def decide(asker: Asker, requirement: Requirement, check: Reach, *, words: bool = True) -> Finding:
+    """The finding of a reach requirement; without ``words`` it has no paths, evidence, odds and notes on recipes."""
     context = asker.context
-    clients, servers = resolve(context, check.from_), resolve(context, check.to)
-    ports = parse_port(check.port)
-    if not clients.parties or not servers.parties:
+    clients, servers = resolve(context, check.from_), serving(resolve(context, check.to))
+    ports = parse_port(check.port) if check.port else None
+    if not clients.parties or not (servers.parties or servers.broken):
         return _absent(context, requirement, check, clients, servers)
     tallies: list[Tally] = []
     cells: list[Cell] = []
     unknowns: list[Unknown] = []
     notes: list[str] = [*clients.how, *servers.how]
-    stuck: list[str] = []
+    stuck: list[str] = list(servers.broken)
+    tallies += [Tally(Verdict.FAIL)] if stuck else []
     first: tuple[Party, Party, int] | None = None
     first_cells: list[Cell] = []
     asked: set[tuple[object, ...]] = set()
+    marks: list[str] = []
+    beside: list[Ref] = []
     for client in clients.parties:
         for server in servers.parties:
             if not client.places or not server.places:
@@ -50,47 +56,61 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
                 unknowns += unread
                 tallies.append(Tally(Verdict.UNKNOWN, unknown=1) if unread else Tally(Verdict.FAIL))
                 continue
-            happen: list[list[Outcome]] = []
             here, there = unread_places(context, clients), list(unread_places(context, servers))
-            count, answered = len(cells), False
-            for question, note in questions(context, server, ports, by_name=check.by == "name"):
-                behind = endpoints(context, servers, server, question)
-                service = question.via.service.metadata if question.via is not None else None
-                token = (client.text, service and (service.namespace, service.name), question.port)
-                if service is not None and token in asked:
-                    continue
-                asked.add(token)
-                answered = True
-                for party in behind:
-                    found = asker.cells(client, party, question)
-                    happen += occurrences(found, client, party)
-                    cells += found
-                there += asker.names.unread() if question.by_name else ()
-                notes += note
-                if first is None:
-                    first = (client, server, len(behind))
-            if not answered:
+            asking = _asking(context, client, server, ports, check.by)
+            if isinstance(asking, Unknown):
+                unknowns.append(asking)
+                tallies.append(Tally(Verdict.UNKNOWN, unknown=1))
                 continue
-            first_cells = first_cells or cells[count:]
-            tallies.append(fold(_with_unread(happen, client, unique(here), server, unique(there))))
-            unknowns += unique([*here, *there])
+            for together in asking:
+                happen: Counter[frozenset[Outcome]] = Counter()
+                count, answered = len(cells), False
+                for item in together:
+                    question = item.question
+                    behind = list(item.servers) or endpoints(context, servers, server, question)
+                    service = question.via.service.metadata if question.via is not None else None
+                    token = (client.text, service and (service.namespace, service.name), question.port)
+                    if service is not None and token in asked:
+                        continue
+                    asked.add(token)
+                    for party in behind:
+                        found = asker.cells(client, party, question)
+                        if question.maybe is None:
+                            answered = True
+                            happen.update(occurrences(found, client, party))
+                            cells += found
+                        elif any(cell.counts and cell.outcome is not Outcome.WORKS for cell in found):
+                            tallies.append(Tally(Verdict.UNKNOWN, unknown=1))
+                            unknowns.append(question.maybe)
+                    there += asker.names.unread() if question.by_name else ()
+                    notes += item.notes
+                    marks += [question.mark] if question.mark else []
+                    beside += question.beside
+                    if first is None:
+                        first = (client, server, len(behind))
+                if not answered:
+                    continue
+                first_cells = first_cells or cells[count:]
+                tallies.append(fold_counted(_with_unread(happen, client, unique(here), server, unique(there))))
+                unknowns += unique([*here, *there])
     tally = worst(tallies)
     unknowns += [*clients.absent, *servers.absent] if tally.verdict is Verdict.PASS else []
     if tally.verdict is Verdict.PASS and (clients.absent or servers.absent):
         # What was found works, but there may be more than was read.
         tally = Tally(Verdict.UNKNOWN, tally.works, tally.blocked, tally.varies, tally.unknown + 1)
     unknowns = unique([*unknowns, *_unknowns(cells, doubts=tally.verdict is Verdict.UNKNOWN)])
-    matrix = matrix_of(context, clients, servers, check.port, cells) if cells else None
+    matrix = matrix_of(context, clients, servers, check.port, cells, paths=words) if cells else None
     odds = None
     lucky = tally.verdict is Verdict.FAIL and any(cell.together and cell.outcome is Outcome.WORKS for cell in cells)
-    if first is not None and (tally.verdict is Verdict.DEPENDS or lucky) and not first[0].everywhere:
+    if words and first is not None and (tally.verdict is Verdict.DEPENDS or lucky) and _chosen(first[0]):
         client, server, several = first
         odds = odds_of(context, client, server, first_cells)
         if several > 1:
             what = f"{several} workloads stand behind the Service, so there are no odds of which one answers"
             odds = Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
     summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
-    notes += recipe_notes(context, clients, servers)
+    summary += f" ({'; '.join(unique(marks))})" if marks else ""
+    notes += recipe_notes(context, clients, servers) if words else ()
     return Finding(
         id=f"{context.profile.name}/{requirement.id}",
         verdict=tally.verdict,
@@ -100,7 +120,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
         source=requirement.source,
         category=requirement.category,
         cause=cause,
-        evidence=_evidence(cells, matrix),
+        evidence=tuple(unique((*_evidence(cells, matrix), *beside))) if words else (),
         matrix=matrix,
         odds=odds,
         tally=tally,
@@ -108,6 +128,34 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
         notes=tuple(unique([*notes, *requirement.notes])),
         symptoms=requirement.symptoms,
     )
+
+
+def _asking(
+    context: Context, client: Party, server: Party, ports: PortRange | None, by: str
+) -> Iterable[Iterable[Asked]] | Unknown:
+    """The questions between two parties; of those that stand together one comes up, of the others all do."""
+    special = asked_of(context, client, server, ports)
+    if isinstance(special, Unknown):
+        return special
+    if special is not None:
+        return [
+            [
+                item
+                if item.servers
+                else msgspec.structs.replace(item, question=or_nobody(context, server, item.question))
+            ]
+            for item in special
+        ]
+    if ports is None:
+        return ()
+    return [
+        [Asked(question, tuple(notes)) for question, notes in questions(context, server, ports, by=by, client=client)]
+    ]
+
+
+def _chosen(client: Party) -> bool:
+    """Whether the scheduler chooses where a client is, so that there are odds."""
+    return not client.everywhere and client.workload is not None
 
 
 def _nowhere(context: Context, parties: Iterable[tuple[Party, Sides]]) -> tuple[list[str], tuple[Unknown, ...]]:
@@ -122,95 +170,37 @@ def _nowhere(context: Context, parties: Iterable[tuple[Party, Sides]]) -> tuple[
 
 def endpoints(context: Context, side: Sides, server: Party, question: Question) -> list[Party]:
     """The server and everything else behind the Service: its endpoints are picked among all of them."""
-    result = [server]
+    result = [server] if server.workload is None or not server.workload.asleep else []
     known = {party.text: party for party in side.parties}
     for workload in question.via.workloads if question.via is not None else ():
-        if workload.id == server.text:
+        if workload.id == server.text or workload.asleep:
             continue
         places = context.places(workload).places
         places = tuple(place for place in places if not side.on or place.node_class.group in side.on)
         party = known.get(workload.id) or Party(workload, places, workload.every_node, workload.id)
         if party.places:
             result.append(party)
-    return result
+    return result or [server]
 
 
 def _with_unread(
-    happen: list[list[Outcome]],
+    happen: Mapping[frozenset[Outcome], int],
     client: Party,
     here: Sequence[Unknown],
     server: Party,
     there: Sequence[Unknown],
-) -> list[list[Outcome]]:
+) -> Mapping[frozenset[Outcome], int]:
     """What may happen, with the places that were not read: they join what a party does everywhere at once."""
-    joined = [Outcome.UNKNOWN] * (client.everywhere * len(here) + server.everywhere * len(there))
+    joined = client.everywhere * len(here) + server.everywhere * len(there)
     free = (not client.everywhere) * len(here) + (not server.everywhere) * len(there)
-    if joined and not happen:
-        happen = [[]]
-    return [*([*cells, *joined] for cells in happen), *([Outcome.UNKNOWN] for _ in range(free))]
-
-
-def questions(
-    context: Context, server: Party, ports: PortRange, *, by_name: bool
-) -> Iterable[tuple[Question, list[str]]]:
-    """The question by the target's Service (ClusterIP first), or for the pod's own port where there is none.
-
-    Each comes with a note.
-    """
-    workload = server.workload
-    if ports.low != ports.high:
-        for port in context.representative_ports(ports):
-            yield Question(port, ports.protocol, None, by_name=False), []
-        return
-    if not by_name or workload is None:
-        yield Question(ports.low, ports.protocol, None, by_name=False), []
-        return
-    found = context.world.services.of_workload(workload, ports.low, ports.protocol)
-    cluster_ip = [pair for pair in found if pair[0].spec.cluster_ip != "None"] or list(found[:1])
-    if not cluster_ip:
-        missing = context.world.services.missing(workload.namespace)
-        why = "the Services were not all read" if missing is not None else "no Service publishes it"
-        others = [
-            service
-            for service in context.world.services.within(workload.namespace)
-            if _fronts(context, service, workload)
-        ]
-        if missing is None and others:
-            # Clients by name get nowhere on this port; whether they dial the pods themselves is not known.
-            key = f"{others[0].metadata.namespace}/{others[0].metadata.name}"
-            missing = Unknown(Cause.NOT_ANSWERABLE, f"Service {key} selects {workload.id} and does not publish {ports}")
-        note = f"{workload.id}: {ports}: {why}; the pods' own port is judged, by address"
-        yield Question(ports.low, ports.protocol, None, by_name=False, unread=missing), [note]
-        return
-    service, published = cluster_ip[0]
-    backend = context.world.services.backend(service, published)
-    more = f"; {len(cluster_ip) - 1} more Services publish the port" if len(cluster_ip) > 1 else ""
-    note = f"by name: {service.metadata.name}.{service.metadata.namespace}.svc:{published.port}{more}"
-    unread = _elsewhere(workload, cluster_ip)
-    yield Question(ports.low, ports.protocol, backend, by_name=True, unread=unread), [note]
-
-
-def _elsewhere(workload: Workload, found: Sequence[tuple[Service, ServicePort]]) -> Unknown | None:
-    """Why a further Service that publishes the port may answer otherwise than the first: it does not lead there."""
-    first, *others = [
-        (
-            service.metadata.name,
-            (service.spec.selector, service.spec.internal_traffic_policy, target_port(port, workload)),
-        )
-        for service, port in found
-    ]
-    for name, leads in others:
-        if leads != first[1]:
-            what = (
-                f"Service {name} publishes the port too and does not lead where {first[0]} does: which one is dialled"
-            )
-            return Unknown(Cause.NOT_MODELLED, f"{what} is not known")
-    return None
-
-
-def _fronts(context: Context, service: Service, workload: Workload) -> bool:
-    """Whether a Service with an address of its own stands before the workload: its name then leads to its ports only."""
-    return service.spec.cluster_ip != "None" and workload in context.world.services.selected(service)
+    result: Counter[frozenset[Outcome]] = Counter(happen)
+    if joined:
+        result = Counter()
+        for cells, number in (happen or {frozenset[Outcome](): 1}).items():
+            result[cells | {Outcome.UNKNOWN}] += number
+    if free:
+        result[frozenset((Outcome.UNKNOWN,))] += free
+    return result
 
 
 def _absent(context: Context, requirement: Requirement, check: Reach, clients: Sides, servers: Sides) -> Finding:
@@ -218,7 +208,7 @@ def _absent(context: Context, requirement: Requirement, check: Reach, clients: S
     missing = unique([*clients.absent, *servers.absent])
     verdict = Verdict.UNKNOWN if missing or requirement.absent == "unknown" else Verdict.NOT_APPLICABLE
     what = [
-        f"no node group for the set {side.empty_set}" if side.empty_set else f"{subject.workload} was not found"
+        f"no node group for the set {side.empty_set}" if side.empty_set else _missing(subject)
         for side, subject in ((clients, check.from_), (servers, check.to))
         if not side.parties
     ]
@@ -237,13 +227,18 @@ def _absent(context: Context, requirement: Requirement, check: Reach, clients: S
     )
 
 
+def _missing(subject: Subject) -> str:
+    return f"{named(subject)} {'was not found' if subject.workload or subject.services_of else 'is not known'}"
+
+
 def _unknowns(cells: Sequence[Cell], *, doubts: bool) -> list[Unknown]:
     """What could not be known; a doubtful place where all works matters only while nothing else is certain."""
     found: list[Unknown] = []
     for cell in cells:
         if cell.doubt is not None and (doubts or cell.outcome is not Outcome.WORKS):
             found.append(cell.doubt)
-        found += [hop.unknown for hop in cell.trace.hops if hop.unknown is not None]
+        if cell.unread:
+            found += [hop.unknown for hop in cell.trace.hops if hop.unknown is not None]
     return found
 
 

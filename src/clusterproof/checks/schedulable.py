@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding
-from clusterproof.checks.parties import resolve, unread_places
+from clusterproof.checks.parties import on_nodes, unread_places
 from clusterproof.checks.words import listed, unique
 from clusterproof.placement.fargate import refused_by_fargate
 from clusterproof.placement.places import Place
@@ -23,7 +23,7 @@ from clusterproof.verdict.algebra import Tally, Verdict, fold, worst
 
 def decide(context: Context, requirement: Requirement, check: Schedulable) -> Finding:
     """Pass when every workload has a place that certainly takes its next pod; fail when none may; else unknown."""
-    side = resolve(context, Subject(workload=check.workload, on=check.on))
+    side = on_nodes(context, Subject(workload=check.workload, on=check.on))
     tallies: list[Tally] = []
     texts: list[str] = []
     unknowns: list[Unknown] = list(side.absent)

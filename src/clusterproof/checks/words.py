@@ -9,7 +9,7 @@ from clusterproof.checks.cells import Cell
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Matrix
 from clusterproof.checks.parties import Sides
-from clusterproof.profiles.model import Reach
+from clusterproof.profiles.model import Reach, Subject
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.verdict.algebra import Tally, Verdict
@@ -29,6 +29,17 @@ def listed(names: Iterable[str]) -> str:
     return found[0] if len(found) == 1 else ", ".join(found[:-1]) + f" and {found[-1]}" if found else "nothing"
 
 
+def named(subject: Subject) -> str:
+    """What an end of a path is called, in a word or two."""
+    if subject.control_plane:
+        return "the control plane"
+    if subject.services_of:
+        return f"a Service of {' or '.join(subject.services_of)}"
+    if subject.load_balancer:
+        return f"the load balancer of Service {subject.load_balancer}"
+    return subject.workload or subject.hosts or subject.address
+
+
 def summary_of(
     tally: Tally,
     matrix: Matrix | None,
@@ -38,12 +49,12 @@ def summary_of(
     cells: Sequence[Cell],
 ) -> tuple[str, str]:
     """One clause that says what was found, and the cause: whose choice it is, or what is not known."""
-    target = f"{check.to.workload or check.to.hosts}:{check.port.partition('/')[0]}"
+    target = named(check.to) if check.to.services_of else f"{named(check.to)}:{check.port.partition('/')[0]}"
     if matrix is None:
         return (stuck[0] if stuck else f"nothing was found to ask about {target}"), ""
     by_outcome: dict[str, list[str]] = {}
     for side in matrix.clients:
-        name = side.group if side.nodes else f"{side.group} (no nodes yet)"
+        name = f"{side.group} (no nodes yet)" if side.future and not side.nodes else side.group
         by_outcome.setdefault(_word(side.group, matrix), []).append(name)
     works, blocked = by_outcome.get("works", []), by_outcome.get("blocked", [])
     varies = by_outcome.get("varies", [])
@@ -93,18 +104,23 @@ def _depends(
     counted = [cell for cell in cells if cell.counts]
     causes = []
     if len([word for word in by_outcome if by_outcome[word]]) > 1:
-        unborn = {cell.client.node_class.born for cell in counted if cell.outcome is Outcome.BLOCKED} == {False}
+        refused = (cell.clients for cell in counted if cell.outcome is Outcome.BLOCKED)
+        unborn = {place.node_class.born for places in refused for place in places} == {False}
         choice = (
             "whether the pod comes to a node not yet born" if unborn else "the scheduler's choice of the client's node"
         )
         causes.append(choice)
+    apart = {cell.outcome for cell in counted if cell.client.interface.managed}
+    if {Outcome.WORKS, Outcome.BLOCKED} <= apart:
+        causes.append("from which of its interfaces it is sent, or to which target")
     by_pair: dict[tuple[str, str], set[Outcome]] = {}
     by_client: dict[str, set[Outcome]] = {}
     for cell in counted:
         if cell.outcome is not Outcome.VARIES:
-            client, server = cell.client.node_class.id, cell.server.node_class.id
-            by_pair.setdefault((client, server), set()).add(cell.outcome)
-            by_client.setdefault(client, set()).add(cell.outcome)
+            for place in cell.clients:
+                by_client.setdefault(place.node_class.id, set()).add(cell.outcome)
+            for client, server in cell.pairs() if ports else ():
+                by_pair.setdefault((client.node_class.id, server.node_class.id), set()).add(cell.outcome)
     if ports and any(len(outcomes) > 1 for outcomes in by_pair.values()):
         causes.append("which port of the range comes up")
     elif any({Outcome.WORKS, Outcome.BLOCKED} <= outcomes for outcomes in by_client.values()):

@@ -34,6 +34,8 @@ def stuck(requirement: Requirement, asked: Wanted, hops: Iterable[Hop]) -> list[
     result = [f"not proven: {text}" for text in asked.stuck]
     for hop in (*asked.hops, *hops):
         what = _WHAT.get(hop.layer, "nothing is proposed for this layer")
+        if hop.layer is Layer.SERVICE and not hop.at.startswith("Service "):
+            what = "whether it is meant to run is its owner's to say"
         result.append(f"not proven: {hop.layer.value}, {hop.at}: {hop.text}; {what}")
     if asked.stuck and requirement.remedy:
         result.append(f"not proven: {requirement.remedy.strip()}")
@@ -90,7 +92,7 @@ def colocation(asked: Wanted) -> tuple[str, ...]:
     """Affinity named as what it is, where a shared node would make a failing check look well."""
     result: list[str] = []
     for client, server in asked.together:
-        refused = [leg for leg in asked.failing if any(hop.layer in VPC for hop in leg.trace.hops)]
+        refused = [leg for leg in asked.failing if any(layer in VPC for layer, _ in leg.layers)]
         if not refused:
             continue
         result.append(

@@ -95,9 +95,13 @@ def _of_node(item: NetworkInterface, nodes: set[str]) -> bool:
     return item.attachment is not None and item.attachment.instance_id in nodes
 
 
-def carrying(found: Iterable[Carrier], group_id: str) -> list[Carrier]:
-    """The classes whose interfaces carry a security group."""
-    return [item for item in found if group_id in item.security_groups]
+def carrying(found: Iterable[Carrier]) -> dict[str, list[Carrier]]:
+    """The classes whose interfaces carry a security group, by the group."""
+    result: dict[str, list[Carrier]] = {}
+    for item in found:
+        for group in dict.fromkeys(item.security_groups):
+            result.setdefault(group, []).append(item)
+    return result
 
 
 def within(context: Context, found: Iterable[Carrier], cidr: str) -> list[Carrier]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -44,7 +44,8 @@ def text_key(edit: AddPermission) -> str:
 
 def rules(asker: Asker, found: Sequence[Carrier], needs: Sequence[GroupNeed]) -> list[AddPermission]:
     """The rules that mend all needs: within the quota first, then fewest openings, then fewest rules, then by id."""
-    options = [_choices(asker, found, need) for need in needs]
+    by_group = carrying(found)
+    options = [_choices(asker, found, by_group, need) for need in needs]
     options = [choices for choices in options if choices]
     total = 1
     for choices in options:
@@ -65,18 +66,20 @@ def _cost(asker: Asker, combo: Sequence[Choice]) -> tuple[int, int, int, tuple[t
     return full, len(opened), len(edits), tuple(choice.key for choice in combo)
 
 
-def _choices(asker: Asker, found: Sequence[Carrier], need: GroupNeed) -> list[Choice]:
+def _choices(
+    asker: Asker, found: Sequence[Carrier], by_group: Mapping[str, Sequence[Carrier]], need: GroupNeed
+) -> list[Choice]:
     snapshot = asker.context.world.snapshot
     choices: list[Choice] = []
     for own in need.own:
         if need.peers:
             for peer in need.peers:
                 edit = AddPermission(own, need.egress, _permission(snapshot, need, group=peer))
-                choices.append(Choice((edit,), _opens(asker, carrying(found, own), carrying(found, peer), need)))
+                choices.append(Choice((edit,), _opens(asker, by_group.get(own, ()), by_group.get(peer, ()), need)))
         elif need.cidrs:
             edits = tuple(AddPermission(own, need.egress, _permission(snapshot, need, cidr=c)) for c in need.cidrs)
             others = [item for cidr in need.cidrs for item in within(asker.context, found, cidr)]
-            choices.append(Choice(edits, _opens(asker, carrying(found, own), others, need)))
+            choices.append(Choice(edits, _opens(asker, by_group.get(own, ()), others, need)))
     return choices
 
 
@@ -118,16 +121,38 @@ def _opens(asker: Asker, own: Iterable[Carrier], others: Sequence[Carrier], need
     return frozenset(result)
 
 
-def overlap(found: Iterable[Carrier], one: Edit, other: Edit) -> bool:
-    """Whether two edits may mend the same thing, so that one of them could be left out."""
-    if one is other or type(one) is not type(other):
+def carried(found: Iterable[Carrier]) -> frozenset[tuple[str, str]]:
+    """Pairs of groups that one interface carries, both ways round, each group with itself left out."""
+    sets = {item.security_groups for item in found}
+    return frozenset(pair for groups in sets for pair in itertools.permutations(groups, 2))
+
+
+def overlapping(pairs: Collection[tuple[str, str]], edits: Sequence[Edit]) -> list[Edit]:
+    """The edits that another one may make needless, because both may mend the same thing; in their order.
+
+    Args:
+        pairs: groups that one interface carries (:func:`carried`).
+        edits: a change.
+    """
+    alike: dict[object, list[Edit]] = {}
+    for edit in edits:
+        alike.setdefault(_kind(edit), []).append(edit)
+    return [edit for edit in edits if any(_overlap(pairs, edit, other) for other in alike[_kind(edit)])]
+
+
+def _kind(edit: Edit) -> object:
+    if not isinstance(edit, AddPermission):
+        return type(edit)
+    return edit.egress, edit.permission["IpProtocol"]
+
+
+def _overlap(pairs: Collection[tuple[str, str]], one: Edit, other: Edit) -> bool:
+    if one is other:
         return False
     if not isinstance(one, AddPermission) or not isinstance(other, AddPermission):
         return True
     mine, theirs = one.permission, other.permission
-    if one.egress != other.egress or mine["IpProtocol"] != theirs["IpProtocol"]:
-        return False
     if mine["FromPort"] > theirs["ToPort"] or theirs["FromPort"] > mine["ToPort"]:
         return False
     sides = ((one.group_id, other.group_id), (peer_text(mine), peer_text(theirs)))
-    return all(a == b or "/" in a + b or any({a, b} <= {*item.security_groups} for item in found) for a, b in sides)
+    return all(a == b or "/" in a + b or (a, b) in pairs for a, b in sides)

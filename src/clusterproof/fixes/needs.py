@@ -10,6 +10,7 @@ from clusterproof.checks.cells import Asker
 from clusterproof.fixes.legs import FAILING, Leg
 from clusterproof.reach.ends import End
 from clusterproof.reach.networkacls import LAYERS, acl_hops, judge
+from clusterproof.reach.policies import before_network_policies
 from clusterproof.reach.protocol import Ports, flow_of
 from clusterproof.reach.routes import route
 from clusterproof.reach.securitygroups import group_egress, group_ingress
@@ -17,7 +18,7 @@ from clusterproof.reach.sourcenat import sources
 from clusterproof.reach.trace import Hop, Layer, Outcome
 from clusterproof.reach.vpc import Side, VpcView
 from clusterproof.snapshot.fields import Unknown
-from clusterproof.snapshot.kinds import SUBNETS
+from clusterproof.snapshot.kinds import OTHER_POLICIES, SUBNETS
 from clusterproof.world.services import Backend
 
 POLICY = (Layer.POLICY_EGRESS, Layer.POLICY_INGRESS)
@@ -103,16 +104,26 @@ def needs_of(asker: Asker, legs: Iterable[Leg]) -> Needs:
     """Everything that the legs need, over all their refusing layers, not only the first."""
     found: dict[tuple[object, ...], Need] = {}
     stuck: dict[str, Hop] = {}
+    judged: dict[tuple[object, ...], list[Need]] = {}
     for leg in legs:
-        for hop in leg.trace.hops:
-            if hop.outcome not in FAILING:
-                continue
-            if hop.layer in POLICY:
-                _join(found, _policy(asker, leg, egress=hop.layer is Layer.POLICY_EGRESS))
-            elif hop.layer not in VPC:
-                stuck.setdefault(f"{hop.at} {hop.text}", hop)
-        if any(hop.layer in VPC and hop.outcome in FAILING for hop in leg.trace.hops):
-            for need in _vpc(asker, leg):
+        refusing = [layer for layer, outcome in leg.layers if outcome in FAILING]
+        for layer in refusing:
+            if layer in POLICY:
+                final = _final(asker, leg, layer)
+                if final is None:
+                    _join(found, _policy(asker, leg, egress=layer is Layer.POLICY_EGRESS))
+                else:
+                    stuck.setdefault(f"{final.at} {final.text}", final)
+        if any(layer not in POLICY and layer not in VPC for layer in refusing):
+            for hop in leg.trace.hops:
+                if hop.outcome in FAILING and hop.layer not in POLICY and hop.layer not in VPC:
+                    stuck.setdefault(f"{hop.at} {hop.text}", hop)
+        if any(layer in VPC for layer in refusing):
+            # Who sends does not matter to the VPC, only through what.
+            key = (*leg.client.key[1:], *leg.server.key[1:], leg.low, leg.high, leg.protocol)
+            if key not in judged:
+                judged[key] = _vpc(asker, leg)
+            for need in judged[key]:
                 _join(found, need)
     return Needs(tuple(found.values()), tuple(stuck.values()))
 
@@ -148,6 +159,15 @@ def _join(found: dict[tuple[object, ...], Need], need: Need) -> None:
     found[key] = need
 
 
+def _final(asker: Asker, leg: Leg, layer: Layer) -> Hop | None:
+    """The refusal of a policy that comes before every NetworkPolicy, so that none mends it."""
+    snapshot = asker.context.world.snapshot
+    if not any(snapshot.objects(kind) for kind in OTHER_POLICIES):
+        return None
+    refusing = (hop for hop in leg.trace.hops if hop.layer is layer and hop.outcome in FAILING)
+    return next((hop for hop in refusing if before_network_policies(snapshot, hop)), None)
+
+
 def _policy(asker: Asker, leg: Leg, *, egress: bool) -> PolicyNeed:
     subject, peer = (leg.client, leg.server) if egress else (leg.server, leg.client)
     subnet = peer.interface.subnet
@@ -173,7 +193,7 @@ def _vpc(asker: Asker, leg: Leg) -> list[Need]:
     result: list[Need] = []
     for source in sources(view, world.plane, leg.client.interface, there):
         one, other = source.client, source.server
-        routed = route(view, one, other)
+        routed = route(view, source.routed or one, other)
         named = routed.references.outcome in (Outcome.WORKS, Outcome.UNKNOWN)
         for egress, judged in ((True, group_egress), (False, group_ingress)):
             hop = judged(view, one, other, leg.low, protocol, routed.references)

@@ -6,11 +6,12 @@ a policy selects), because one more allow rule can open nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clusterproof.checks.cells import Asker
 from clusterproof.checks.finding import Opening
+from clusterproof.checks.fold import read_of
 from clusterproof.fixes.ends import Carrier, carrying, label_of, within
 from clusterproof.fixes.legs import Leg
 from clusterproof.fixes.policies import selected
@@ -21,7 +22,7 @@ from clusterproof.reach.trace import Outcome, combine
 from clusterproof.reach.vpcpath import vpc_hops
 from clusterproof.snapshot.kinds import NETWORK_POLICIES
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Overlay, Put, peer_text
-from clusterproof.world.model import Workload
+from clusterproof.world.model import Interface, Workload
 from clusterproof.world.services import Backend
 
 _MOST = 60_000
@@ -74,9 +75,10 @@ def _covered(ports: PortRange, spans: Iterable[tuple[int, int]]) -> bool:
 def _by_interface(before: Asker, after: Asker, found: Sequence[Carrier], edits: Iterable[Edit]) -> Iterator[Triple]:
     spans: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     questions: dict[tuple[int, int, PortRange], Question] = {}
+    by_group = carrying(found)
     for edit in edits:
         if isinstance(edit, AddPermission):
-            touched = _touched_by_rule(after, found, edit)
+            touched = _touched_by_rule(after, found, by_group, edit)
         elif isinstance(edit, AddAclEntry):
             touched = _touched_by_entry(after, found, edit)
             if len(touched) > _MOST:
@@ -85,30 +87,48 @@ def _by_interface(before: Asker, after: Asker, found: Sequence[Carrier], edits: 
         else:
             continue
         questions |= {(id(client), id(server), ports): (client, server, ports) for client, server, ports in touched}
+    clients = [client.interface for client, _, _ in questions.values()]
+    servers = [server.interface for _, server, _ in questions.values()]
+    now_, then = (_Outcomes(asker, clients, servers) for asker in (after, before))
     for client, server, ports in questions.values():
-        now = _outcome(after, client, server, ports)
-        if _RANK[now] and _RANK[now] > _RANK[_outcome(before, client, server, ports)]:
+        now = now_.of(client, server, ports)
+        if _RANK[now] and _RANK[now] > _RANK[then.of(client, server, ports)]:
             spans.setdefault((client.label, server.label, ports.protocol), []).append((ports.low, ports.high))
     for (client_label, server_label, protocol), parts in spans.items():
         for low, high in _joined(parts):
             yield client_label, server_label, PortRange(low, high, protocol)
 
 
-def _outcome(asker: Asker, client: Carrier, server: Carrier, ports: PortRange) -> Outcome:
-    world = asker.context.world
-    hops = vpc_hops(
-        asker.paths.vpc, world.plane, client.interface, server.interface, ports.low, ports.protocol, world.family
-    )
-    return combine(hop.outcome for hop in hops)
+class _Outcomes:
+    """What the VPC does between interfaces, asked once for those that no rule tells apart."""
+
+    def __init__(self, asker: Asker, clients: Iterable[Interface], servers: Iterable[Interface]) -> None:
+        self._asker = asker
+        self._between = asker.between(clients, servers)
+        self._found: dict[tuple[object, ...], Outcome] = {}
+
+    def of(self, client: Carrier, server: Carrier, ports: PortRange) -> Outcome:
+        """The outcome on the first of some ports, all of which the rules read alike."""
+        here, there = client.interface, server.interface
+        classes = self._between.client[read_of(here)], self._between.server[read_of(there)]
+        key = (*classes, here.subnet == there.subnet, ports.low, ports.protocol)
+        found = self._found.get(key)
+        if found is None:
+            world, view = self._asker.context.world, self._asker.paths.vpc
+            hops = vpc_hops(view, world.plane, here, there, ports.low, ports.protocol, world.family)
+            found = self._found[key] = combine(hop.outcome for hop in hops)
+        return found
 
 
-def _touched_by_rule(asker: Asker, found: Sequence[Carrier], edit: AddPermission) -> list[Question]:
+def _touched_by_rule(
+    asker: Asker, found: Sequence[Carrier], by_group: Mapping[str, Sequence[Carrier]], edit: AddPermission
+) -> list[Question]:
     raw = edit.permission
     ports = PortRange(raw["FromPort"], raw["ToPort"], raw["IpProtocol"].upper())
     peer = peer_text(raw)
-    others = within(asker.context, found, peer) if "/" in peer else carrying(found, peer)
+    others = within(asker.context, found, peer) if "/" in peer else by_group.get(peer, ())
     pieces = _pieces(asker, ports)
-    pairs = [(own, other) for own in carrying(found, edit.group_id) for other in others]
+    pairs = [(own, other) for own in by_group.get(edit.group_id, ()) for other in others]
     return [(own, o, piece) if edit.egress else (o, own, piece) for own, o in pairs for piece in pieces]
 
 

@@ -20,7 +20,7 @@ from clusterproof.errors import ClusterproofError
 from clusterproof.fixes import advice, owners, quota
 from clusterproof.fixes.acls import entries
 from clusterproof.fixes.ends import Carrier, carriers
-from clusterproof.fixes.groups import overlap, rules
+from clusterproof.fixes.groups import carried, overlapping, rules
 from clusterproof.fixes.legs import Leg, Wanted, wanted
 from clusterproof.fixes.needs import AclNeed, GroupNeed, Needs, PolicyNeed, needs_of
 from clusterproof.fixes.openings import openings
@@ -73,6 +73,7 @@ class _Smith:
         self._report = report
         self._asker = Asker(context)
         self._carriers: tuple[Carrier, ...] = carriers(context)
+        self._together = carried(self._carriers)
         name = context.profile.name
         self._requirements = {f"{name}/{item.id}": item for item in context.profile.requirements}
         self._wanted: dict[str, Wanted] = {}
@@ -95,9 +96,9 @@ class _Smith:
         while rounds < _ROUNDS:
             edited = (*base, *edits)
             asker = Asker(tried(self._context, edited)) if edited else self._asker
-            if edited and decide(asker, requirement, check).verdict is Verdict.PASS:
+            if edited and decide(asker, requirement, check, words=False).verdict is Verdict.PASS:
                 break
-            asked = wanted(asker, check)
+            asked = wanted(asker, check) if edited else self._asks(f"{self._context.profile.name}/{requirement.id}")
             needs = needs_of(asker, asked.failing)
             said |= dict.fromkeys(advice.stuck(requirement, asked, needs.stuck))
             new, problems = self._edits(asker, needs)
@@ -122,7 +123,7 @@ class _Smith:
     ) -> tuple[Edit, ...]:
         """The edits without those that the requirements pass without; all of them when they do not pass anyhow."""
         kept = list(edits)
-        doubtful = [edit for edit in reversed(edits) if any(overlap(self._carriers, edit, other) for other in edits)]
+        doubtful = overlapping(self._together, edits)[::-1]
         if not doubtful or not self._pass((*base, *kept), requirements):
             return tuple(kept)
         for edit in doubtful:
@@ -134,7 +135,7 @@ class _Smith:
     def _pass(self, edits: Sequence[Edit], requirements: Sequence[Requirement]) -> bool:
         asker = Asker(tried(self._context, edits))
         return all(
-            decide(asker, requirement, requirement.check.reach).verdict is Verdict.PASS
+            decide(asker, requirement, requirement.check.reach, words=False).verdict is Verdict.PASS
             for requirement in requirements
             if requirement.check.reach is not None
         )

@@ -1,7 +1,8 @@
 """Quotas that a repair may run into, as sentences.
 
 Source: Amazon VPC User Guide, "Amazon VPC quotas": 60 inbound or outbound rules per security group, 20 rules
-per network ACL and direction; both adjustable, so a group that already has more has a higher quota.
+per network ACL and direction; both adjustable, so a group that already has more has a higher quota. The quota of
+rules per group cannot be raised so far that it and that of groups per interface, multiplied, exceed 1,000.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from clusterproof.reach.quotas import RULES_PER_GROUP, rule_count
+from clusterproof.reach.quotas import (
+    RULES_PER_GROUP,
+    RULES_TIMES_GROUPS,
+    groups_per_interface,
+    rule_ceiling,
+    rule_count,
+)
 from clusterproof.reach.vpc import VpcView
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kinds import NETWORK_ACLS
@@ -54,6 +61,12 @@ def sentences(view: VpcView, edits: Iterable[Edit]) -> tuple[str, ...]:
         name = view.group_name(group_id)
         if isinstance(have, Unknown):
             result.setdefault((group_id, egress), f"how many {way} rules {name} has is not known: {have.detail}")
+        elif have + more > rule_ceiling(view):
+            result[(group_id, egress)] = (
+                f"{name} would have {have + more} {way} rules for IPv{family}, more than any quota allows: rules per group "
+                f"times groups per interface (here {groups_per_interface(view)}) are at most {RULES_TIMES_GROUPS:,}; merge "
+                "rules, or put them into another group"
+            )
         elif have + more > RULES_PER_GROUP:
             result[(group_id, egress)] = (
                 f"{name} would have {have + more} {way} rules for IPv{family}, past the default quota of "

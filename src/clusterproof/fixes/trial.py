@@ -29,6 +29,6 @@ def tried(context: Context, edits: Iterable[Edit]) -> Context:
 
 
 def proof(context: Context, overlay: Overlay, ids: Sequence[str] = ()) -> dict[str, Finding]:
-    """The findings (all, or those named) on a world that is built anew with the change, by id."""
+    """The findings (all, or those named) on a world that is built anew with the change, by id; without evidence."""
     changed = Context(apply(context.world.snapshot, overlay), context.profile, context.settings)
-    return {finding.id: finding for finding in findings(changed, only=ids)}
+    return {finding.id: finding for finding in findings(changed, only=ids, words=False)}

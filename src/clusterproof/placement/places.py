@@ -12,15 +12,17 @@ import msgspec
 
 from clusterproof.errors import ClusterproofError
 from clusterproof.placement.fargate import on_fargate
-from clusterproof.placement.filters import Feasibility, needs_of, structural
+from clusterproof.placement.filters import Feasibility, Needs, needs_of, structural
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.node import NodeView
 from clusterproof.placement.volumes import volume_selectors
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import ClaimSource, NodeSelector, Volume
+from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, NodeSelector, PodSpec, Volume
+from clusterproof.snapshot.snapshot import Table
+from clusterproof.world.interfaces import POD_ENI
 from clusterproof.world.model import Interface, NodeClass, Workload
-from clusterproof.world.selectors import any_of
+from clusterproof.world.selectors import all_of, any_of
 from clusterproof.world.world import World
 
 
@@ -40,8 +42,10 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """``gpu`` or ``gpu (node not yet born)``, with the zone where known."""
+        """``gpu`` or ``gpu (node not yet born)``, with the zone where known; of what is no node its own name."""
         node_class = self.node_class
+        if node_class.born and not node_class.nodes:
+            return node_class.id
         where = node_class.nodes[0] if node_class.born and node_class.nodes else "a node not yet born"
         more = f" and {len(node_class.nodes) - 1} more" if len(node_class.nodes) > 1 else ""
         zone = f", {node_class.zone}" if node_class.zone else ""
@@ -78,8 +82,10 @@ class Places(msgspec.Struct, frozen=True):
 
 def places(world: World, workload: Workload) -> Places:
     """Where the workload's pods may be scheduled, on nodes that exist and on nodes not yet born."""
+    branch = world.interfaces.branch(workload)
     try:
         needs = needs_of(workload.spec, pinned=bool(workload.spec.node_name))
+        with_branch = needs_of(_with_branch(workload.spec), pinned=bool(workload.spec.node_name)) if branch else needs
     except ClusterproofError as error:
         unread = Unknown(Cause.ERROR, f"{workload.id}: {error}")
         return Places(
@@ -91,24 +97,81 @@ def places(world: World, workload: Workload) -> Places:
             (),
         )
     volumes = _volume_choices(world, workload)
+    judge, judge_plain = _Judge(world, with_branch), _Judge(world, needs)
+    on_fargate_too = bool(world.fargate.of(workload)) or any(item.fargate for item in world.classes)
     found: list[Place] = []
     refused: list[Refusal] = []
     today = frozenset(workload.pod_nodes)
     for node_class in world.classes:
-        decided = on_fargate(world, workload, node_class)
-        view = view_of(node_class)
-        answers = [decided] if decided is not None else [structural(needs, view, choice) for choice in volumes]
+        decided = on_fargate(world, workload, node_class) if on_fargate_too else None
+        # Nodes of EKS Auto Mode and Fargate have no such resource, and need none.
+        asked = judge_plain if node_class.pod_network is not None or node_class.fargate else judge
+        answers = [decided] if decided is not None else [asked.of(node_class, choice) for choice in volumes]
         truth = any_of(answer.ok for answer in answers)
+        if truth is False and isinstance(branch, Unknown) and decided is None:
+            # Without a branch interface it may fit all the same.
+            truth = all_of((any_of(judge_plain.of(node_class, choice).ok for choice in volumes), branch))
         if truth is False:
             refused.append(Refusal(node_class, answers[0]))
             if not today.isdisjoint(node_class.nodes):
                 # Filters are asked once: a pod that is there stays, and every placement counts, today's too.
-                interfaces = world.interfaces.of(workload, node_class)
+                interfaces = world.interfaces.running(workload, node_class)
                 found += [Place(node_class, interface, stays=True) for interface in interfaces]
             continue
         doubt = truth if isinstance(truth, Unknown) else None
         found += [Place(node_class, interface, doubt) for interface in world.interfaces.of(workload, node_class)]
     return Places(tuple(found), tuple(refused))
+
+
+class _Judge:
+    """Asks the filters about one pod template, once for each node class that reads the same.
+
+    The answers rest on nothing but the template and the class as the filters see it, so that they are kept with the
+    nodes' table: worlds of snapshots that differ in anything else share them, and so do workloads with one template.
+    """
+
+    def __init__(self, world: World, needs: Needs) -> None:
+        self._world = world
+        self._needs = needs
+        nodes = world.snapshot.tables.get(kinds.NODES.name)
+        memo: _Answers = {} if nodes is None else nodes.derived(_no_answers)
+        spec = msgspec.json.encode((needs.spec, needs.pinned), order="deterministic")
+        self._known = memo.setdefault(spec, {})
+
+    def of(self, node_class: NodeClass, volumes: Sequence[NodeSelector] | Unknown) -> Feasibility:
+        """Whether the pod may ever run there, with one of its choices of volumes."""
+        view, key = self._world.memo.get(("view", node_class.id)) or self._view(node_class)
+        if volumes:
+            return structural(self._needs, view, volumes)
+        found = self._known.get(key)
+        if found is None:
+            found = self._known[key] = structural(self._needs, view, volumes)
+        return found
+
+    def _view(self, node_class: NodeClass) -> tuple[NodeView, bytes]:
+        view = view_of(node_class)
+        made = view, msgspec.json.encode(view, order="deterministic")
+        self._world.memo[("view", node_class.id)] = made
+        return made
+
+
+_Answers = dict[bytes, dict[bytes, Feasibility]]
+
+
+def _no_answers(_nodes: Table[Node]) -> _Answers:
+    return {}
+
+
+def _with_branch(spec: PodSpec) -> PodSpec:
+    """The pod as its webhook leaves it: one branch interface is asked of the node.
+
+    Source: vpc-resource-controller webhooks/core/pod_webhook.go (limit and request of the first container).
+    """
+    first, *rest = spec.containers or (Container(),)
+    if any(POD_ENI in (*item.resources.requests, *item.resources.limits) for item in spec.containers):
+        return spec
+    resources = msgspec.structs.replace(first.resources, requests={**first.resources.requests, POD_ENI: "1"})
+    return msgspec.structs.replace(spec, containers=(msgspec.structs.replace(first, resources=resources), *rest))
 
 
 def view_of(node_class: NodeClass) -> NodeView:

@@ -168,17 +168,28 @@ class Parameter(Record, frozen=True):
 
 
 class Subject(Record, frozen=True):
-    """One end of a flow; a pod (``workload``) or the host network (``hosts``), where the requirement means it.
+    """One end of a flow: a pod (``workload``), the host network (``hosts``), or what is neither.
 
     Attributes:
         workload: a workload of this profile, or ``kind/namespace/name`` in the cluster.
         on: a node set that limits where it is looked at.
         hosts: a node set whose nodes' host network is meant.
+        control_plane: true: the API servers of the cluster; only as ``from``.
+        services_of: kinds of objects for which the API servers call Services (``validatingwebhookconfigurations``,
+            ``mutatingwebhookconfigurations``, ``apiservices``): all these Services, each at the port that the object
+            names; only as ``to`` of the control plane, without ``port``.
+        load_balancer: ``namespace/name`` of a Service of type LoadBalancer: what its balancer sends to its targets,
+            health checks too; only as ``from``.
+        address: an IPv4 or IPv6 CIDR block; beside ``load_balancer``: the balancer's clients.
     """
 
     workload: str = ""
     on: str = ""
     hosts: str = ""
+    control_plane: bool = False
+    services_of: tuple[str, ...] = ()
+    load_balancer: str = ""
+    address: str = ""
 
 
 class Reach(Record, frozen=True):
@@ -187,13 +198,15 @@ class Reach(Record, frozen=True):
     Attributes:
         from: the client's end.
         to: the server's end.
-        port: ``2379/TCP``, ``53/UDP`` or a range ``1024-65535/TCP``.
-        by: ``name`` (DNS, then the Service; the default where a Service selects the target) or ``address``.
+        port: ``2379/TCP``, ``53/UDP``, ``9899/SCTP`` or a range ``1024-65535/TCP``; left out with ``services_of``.
+        by: ``name`` (DNS, then the Service: where none leads to the port, the requirement fails), ``address`` (the
+            pods themselves), ``node-port`` (any node, at the node port of a Service that publishes the port) or
+            ``load-balancer`` (the address of such a Service's load balancer, dialled in the cluster).
     """
 
     from_: Subject = field(name="from")
     to: Subject = field(name="to")
-    port: str = field(name="port")
+    port: str = ""
     by: str = "name"
 
 

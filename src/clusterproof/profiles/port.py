@@ -1,4 +1,4 @@
-"""Ports as a requirement writes them: ``2379/TCP``, ``53/UDP``, ``1024-65535/TCP``."""
+"""Ports as a requirement writes them: ``2379/TCP``, ``53/UDP``, ``1024-65535/TCP``, ``9899/SCTP``."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-PROTOCOLS = ("TCP", "UDP")
-"""SCTP is a Service protocol too, but no layer here models it."""
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+"""The protocols of Services and NetworkPolicies (Kubernetes documentation, "Protocols for Services")."""
 
 _TEXT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?/([A-Za-z]+)")
 
@@ -17,7 +17,7 @@ class PortRange(msgspec.Struct, frozen=True):
 
     Attributes:
         low, high: first and last port, 1 to 65535; equal for a single port.
-        protocol: ``TCP`` or ``UDP``.
+        protocol: ``TCP``, ``UDP`` or ``SCTP``.
     """
 
     low: int
@@ -41,7 +41,7 @@ def parse_port(text: str) -> PortRange:
     low, protocol = int(found[1]), found[3].upper()
     high = int(found[2]) if found[2] else low
     if protocol not in PROTOCOLS:
-        raise ValueError(f"{text!r} has the protocol {found[3]}; write {' or '.join(PROTOCOLS)}")
+        raise ValueError(f"{text!r} has the protocol {found[3]}; write {', '.join(PROTOCOLS[:-1])} or {PROTOCOLS[-1]}")
     if not 1 <= low <= high <= 65535:
         raise ValueError(f"{text!r} is no range of ports between 1 and 65535, the lower one first")
     return PortRange(low, high, protocol)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from clusterproof.profiles.endrules import end_problems, subject_problems
 from clusterproof.profiles.expression import names_of, parse_check
 from clusterproof.profiles.model import (
     Cel,
@@ -26,7 +27,7 @@ from clusterproof.profiles.shape import Problem
 SLUG = r"[a-z0-9]+(-[a-z0-9]+)*"
 PARAMETER_NAME = r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*"
 ABSENT = ("unknown", "not-applicable")
-BY = ("name", "address")
+BY = ("name", "address", "node-port", "load-balancer")
 _IN_CLUSTER = re.compile(r"[a-z]+/[^/]+/[^/]+")
 
 
@@ -83,19 +84,21 @@ def _requirement(profile: Profile, requirement: Requirement, path: str) -> Itera
 def _reach(profile: Profile, reach: Reach, path: str) -> Iterator[Problem]:
     yield from _subject(profile, reach.from_, f"{path}.from")
     yield from _subject(profile, reach.to, f"{path}.to")
+    yield from end_problems(reach, path)
     if reach.by not in BY:
-        yield Problem(f"{path}.by", f"unknown value {reach.by!r}; write {' or '.join(BY)}")
+        yield Problem(f"{path}.by", f"unknown value {reach.by!r}; write {', '.join(BY[:-1])} or {BY[-1]}")
+    if reach.to.services_of and not reach.port:
+        return
     try:
-        parse_port(reach.port)
+        ports = parse_port(reach.port)
+        if reach.by in ("node-port", "load-balancer") and (not reach.to.workload or ports.low != ports.high):
+            yield Problem(f"{path}.by", f"{reach.by} is a way to one port of a workload; write it so, or by: address")
     except ValueError as error:
         yield Problem(f"{path}.port", str(error))
 
 
 def _subject(profile: Profile, subject: Subject, path: str) -> Iterator[Problem]:
-    if bool(subject.workload) == bool(subject.hosts):
-        yield Problem(path, "write either workload (a pod) or hosts (the host network of a node set)")
-    if subject.hosts and subject.on:
-        yield Problem(path, "hosts names a node set already; leave on out")
+    yield from subject_problems(subject, path)
     if subject.workload and not _IN_CLUSTER.fullmatch(subject.workload):
         yield from _known("workload", subject.workload, profile.workloads, f"{path}.workload")
     for member, name in (("on", subject.on), ("hosts", subject.hosts)):

@@ -13,6 +13,7 @@ import msgspec
 
 from clusterproof.profiles.model import Check, Evidence, Profile, Requirement, Subject
 from clusterproof.profiles.structdocs import DIALECT, attributes, parts, summary
+from clusterproof.snapshot.kinds import CALLERS
 
 FILE = "profile.schema.json"
 
@@ -27,11 +28,17 @@ def schema() -> dict[str, Any]:
     definitions[Requirement.__name__]["properties"]["absent"] |= {"enum": ["unknown", "not-applicable"]}
     definitions[Profile.__name__]["properties"]["name"] |= slug
     definitions[Profile.__name__]["properties"]["requirements"] |= {"minItems": 1}
-    definitions["Reach"]["properties"]["by"] |= {"enum": ["name", "address"]}
-    definitions["Reach"]["properties"]["port"] |= {"pattern": "^[0-9]{1,5}(-[0-9]{1,5})?/(TCP|UDP|tcp|udp)$"}
+    definitions["Reach"]["properties"]["by"] |= {"enum": ["name", "address", "node-port", "load-balancer"]}
+    definitions["Reach"]["properties"]["port"] |= {"pattern": "^[0-9]{1,5}(-[0-9]{1,5})?/(TCP|UDP|SCTP|tcp|udp|sctp)$"}
     for kind in (Check, Evidence):
         definitions[kind.__name__] |= {"minProperties": 1, "maxProperties": 1}
-    definitions[Subject.__name__]["oneOf"] = [{"required": ["workload"]}, {"required": ["hosts"]}]
+    definitions[Subject.__name__]["oneOf"] = [
+        {"required": [name]} for name in ("workload", "hosts", "control_plane", "services_of", "load_balancer")
+    ]
+    definitions[Subject.__name__]["oneOf"].append(
+        {"required": ["address"], "not": {"required": ["load_balancer"]}},
+    )
+    definitions[Subject.__name__]["properties"]["services_of"]["items"] |= {"enum": [kind.name for kind in CALLERS]}
     return {
         "$schema": DIALECT,
         "title": "clusterproof profile",

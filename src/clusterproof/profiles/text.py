@@ -9,7 +9,7 @@ import textwrap
 
 import msgspec
 
-from clusterproof.profiles.model import Check, Profile, Requirement, Subject
+from clusterproof.profiles.model import Check, Profile, Reach, Requirement, Subject
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -108,8 +108,7 @@ def markdown(profile: Profile, requirement: Requirement, level: int = 2) -> str:
 def check_text(check: Check) -> str:
     """What a check asks, in a clause."""
     if check.reach is not None:
-        reach = check.reach
-        return f"{_subject(reach.from_)} reaches {_subject(reach.to)} on {reach.port}, by {reach.by}"
+        return reach_text(check.reach)
     if check.schedulable is not None:
         where = f" on {check.schedulable.on}" if check.schedulable.on else ""
         return f"{check.schedulable.workload} can be scheduled{where}"
@@ -123,9 +122,24 @@ def paragraphs(text: str) -> tuple[str, ...]:
     return tuple(" ".join(part.split()) for part in text.strip().split("\n") if part.strip())
 
 
+def reach_text(reach: Reach) -> str:
+    """What a path asks, in a clause."""
+    port = f"on {reach.port}, by {reach.by}" if reach.port else "at the ports that they name"
+    return f"{_subject(reach.from_)} reaches {_subject(reach.to)} {port}"
+
+
 def _subject(subject: Subject) -> str:
     if subject.hosts:
         return f"the host network of {subject.hosts}"
+    if subject.control_plane:
+        return "the control plane"
+    if subject.services_of:
+        return f"the Services of {', '.join(subject.services_of)}"
+    if subject.load_balancer:
+        whose = f" with clients at {subject.address}" if subject.address else ""
+        return f"the load balancer of Service {subject.load_balancer}{whose}"
+    if subject.address:
+        return subject.address
     return f"{subject.workload} on {subject.on}" if subject.on else subject.workload
 
 

@@ -39,8 +39,8 @@ class End(msgspec.Struct, frozen=True):
         interface: what the packets leave or enter through.
         workload: the pod's; None for the node itself (the host network) and for what is no pod.
         text: for people, e.g. ``deploy/dynamo/worker on gpu``.
-        address: where the end is no interface that the world knows: its addresses, which are then all that the
-            VPC and the policies read of it; ``interface`` says why its groups and subnet are not known.
+        address: where the end is neither a pod nor a node: its addresses, which are all that the policies read of
+            it, and all that the VPC reads where ``interface`` says why its groups and subnet are not known.
     """
 
     interface: Interface
@@ -50,7 +50,7 @@ class End(msgspec.Struct, frozen=True):
 
     @property
     def host_network(self) -> bool:
-        """Whether it is on the VPC without the pods' network: a node, a pod with the node's address, an address."""
+        """Whether it is on the VPC without the pods' network: all but pods with addresses of their own."""
         return self.workload is None or self.workload.spec.host_network
 
     @property
@@ -66,6 +66,8 @@ class End(msgspec.Struct, frozen=True):
             interface.node_subnet,
             interface.node_security_groups,
             interface.keeps_address,
+            interface.family4,
+            interface.sends_as,
             self.address,
         )
 
@@ -82,14 +84,19 @@ def at_address(addresses: AddressSet, text: str = "") -> End:
     return End(Interface(Attachment.HOST, unread, unread, unread, unread), None, name, addresses)
 
 
-def family_of(world: World, _client: End, _server: End) -> int:
-    """The IP family, 4 or 6, that a connection uses: the cluster's."""
+def family_of(world: World, client: End, server: End) -> int:
+    """The IP family, 4 or 6, that a connection uses: the cluster's, unless an end has addresses of the other only."""
+    for end in (server, client):
+        families = end.address.families if end.address is not None else ()
+        if families and world.family not in families:
+            return families[0]
     return world.family
 
 
 def network_of(end: End, _flow: Flow) -> Interface | AddressSet:
-    """What the VPC sees of an end in a flow: its interface, or its addresses where it has none in the world."""
-    return end.interface if end.address is None else end.address
+    """What the VPC sees of an end in a flow: its interface, or its addresses where that was not read."""
+    known = end.address is None or isinstance(end.interface.subnet, str)
+    return end.interface if known or end.address is None else end.address
 
 
 def crosses(client: End, server: End) -> bool:
@@ -109,6 +116,10 @@ def peer_of(world: World, vpc: VpcView, end: End, family: int) -> Peer:
     if end.address is not None:
         return Peer(addresses=end.address, name=end.text)
     addresses = _addresses(vpc, end.interface, family)
+    if end.interface.managed:
+        # Neither a pod nor a node: to policies it is what its packets carry.
+        kept = AddressSet.of(*end.interface.sends_as).family(family)
+        return Peer(addresses=kept or addresses, name=end.text)
     workload = end.workload
     if workload is None:
         return Peer(addresses=addresses, host_network=True, name=end.text)
@@ -118,6 +129,12 @@ def peer_of(world: World, vpc: VpcView, end: End, family: int) -> Peer:
         labels=workload.labels,
         unknown_labels=generated_labels(workload),
         ports=tuple(port for container in workload.spec.containers for port in container.ports),
+        sidecar_ports=tuple(
+            port
+            for container in workload.spec.init_containers
+            if container.restart_policy == "Always"
+            for port in container.ports
+        ),
         addresses=addresses,
         host_network=workload.spec.host_network,
         owned=workload.kind != "Pod",

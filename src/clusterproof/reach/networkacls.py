@@ -97,7 +97,7 @@ def _acl_hops(view: VpcView, client: Side, server: Side, port: int, protocol: st
     hops = []
     for layer, own, other, ports, egress in ways:
         if not own.outside:
-            hop = _hop(view, layer, own, other, flow.protocol, ports, egress=egress)
+            hop = border(view, layer, own, other, flow.protocol, ports, egress=egress)
             if unsure is not None and hop.outcome in (Outcome.BLOCKED, Outcome.VARIES):
                 text = f"{hop.text}, unless both are in one subnet: {unsure.detail}"
                 hop = Hop(layer, Outcome.UNKNOWN, hop.at, text, hop.refs, unsure)
@@ -198,7 +198,7 @@ def _joined(allowed: list[tuple[Ports, AddressSet]]) -> tuple[tuple[Ports, Addre
     return tuple(out)
 
 
-def _hop(view: VpcView, layer: Layer, own: Side, other: Side, protocol: int, ports: Ports, *, egress: bool) -> Hop:
+def border(view: VpcView, layer: Layer, own: Side, other: Side, protocol: int, ports: Ports, *, egress: bool) -> Hop:
     """One crossing of ``own``'s subnet border; ``other`` is who the packets come from or go to."""
     if isinstance(own.subnet, Unknown):
         return unknown_hop(layer, "network ACL", own.subnet)

@@ -13,6 +13,7 @@ import msgspec
 from clusterproof.reach.addresses import AddressError, AddressSet, parse_cidr
 from clusterproof.reach.securitygroups import References, references_between, share
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
+from clusterproof.reach.transitgateways import Way, through
 from clusterproof.reach.vpc import Side, VpcView
 from clusterproof.snapshot.aws import Route, RouteTable
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
@@ -23,12 +24,15 @@ class Routed(msgspec.Struct, frozen=True):
     """The route there, the route back, and what the path does to rules that name groups.
 
     Attributes:
-        arrives: some packets end in the VPC or a peered one, where groups and ACLs judge them again.
+        arrives: some packets end in the VPC or a connected one, where groups and ACLs judge them again.
+        there, back: the ways through transit gateways, of each direction.
     """
 
     hops: tuple[Hop, ...]
     references: References
     arrives: bool = True
+    there: tuple[Way, ...] = ()
+    back: tuple[Way, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -47,12 +51,22 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class _Step(msgspec.Struct, frozen=True):
-    """What becomes of one part: outcome, clause, what it does to group references."""
+    """What becomes of one part: outcome, clause, what it does to group references; the way through a gateway."""
 
     outcome: Outcome
     text: str
     references: Outcome = Outcome.WORKS
     unknown: Unknown | None = None
+    way: Way | None = None
+
+
+class _Direction(msgspec.Struct, frozen=True):
+    """One direction judged; ``arrives``: whether packets arrive in a VPC."""
+
+    hop: Hop
+    references: References
+    arrives: bool = True
+    ways: tuple[Way, ...] = ()
 
 
 def route_hops(view: VpcView, client: Side, server: Side) -> list[Hop]:
@@ -73,48 +87,52 @@ def _route(view: VpcView, client: Side, server: Side) -> Routed:
     if client.outside and server.outside:
         unknown = Unknown(Cause.NOT_MODELLED, "neither end is in a VPC that was read")
         return Routed((unknown_hop(Layer.ROUTE, "route", unknown),), References(Outcome.BLOCKED, unknown.detail))
-    forward, references, arrives = _direction(view, Layer.ROUTE, client, server)
+    there = _direction(view, Layer.ROUTE, client, server)
+    references = there.references
     if not client.outside and client.subnet == server.subnet and not isinstance(client.subnet, Unknown):
-        return Routed((forward,), references)
-    if server.outside and not arrives:
+        return Routed((there.hop,), references)
+    if server.outside and not there.arrives:
         # Replies come back through the gateway that the packets left by.
-        return Routed((forward,), references, arrives=False)
-    back, _, returns = _direction(view, Layer.ROUTE_RETURN, server, client)
-    for side, inside in ((client, returns), (server, arrives)):
+        return Routed((there.hop,), references, arrives=False)
+    back = _direction(view, Layer.ROUTE_RETURN, server, client)
+    for side, inside in ((client, back.arrives), (server, there.arrives)):
         if side.outside and inside:
             references = _nameless(side)
-    return Routed((forward, back), references)
+    return Routed((there.hop, back.hop), references, there=there.ways, back=back.ways)
 
 
-def _direction(view: VpcView, layer: Layer, source: Side, target: Side) -> tuple[Hop, References, bool]:
-    """One direction, judged by the route table of the source's subnet; last, whether packets arrive in a VPC."""
+def _direction(view: VpcView, layer: Layer, source: Side, target: Side) -> _Direction:
+    """One direction, judged by the route table of the source's subnet."""
     references = references_between(view, source, target)
     if source.outside:
         what = f"what brings packets from {source.network} to {target.text} is not modelled"
-        return unknown_hop(layer, source.network, Unknown(Cause.NOT_MODELLED, what)), references, True
+        return _Direction(unknown_hop(layer, source.network, Unknown(Cause.NOT_MODELLED, what)), references)
     for side in (source, target):
         if isinstance(side.addresses, AddressSet) and not side.addresses:
             text = f"{side.subnet} has no IPv{side.family} addresses to give"
-            return Hop(layer, Outcome.BLOCKED, side.text, text, (_subnet_ref(side),)), references, True
+            return _Direction(Hop(layer, Outcome.BLOCKED, side.text, text, (_subnet_ref(side),)), references)
     if isinstance(source.subnet, Unknown):
-        return unknown_hop(layer, "route table", source.subnet), references, True
+        return _Direction(unknown_hop(layer, "route table", source.subnet), references)
     if not target.outside and source.subnet == target.subnet:
         text = "both are in one subnet: nothing is routed"
-        return Hop(layer, Outcome.WORKS, source.text, text, (_subnet_ref(source),)), references, True
+        return _Direction(Hop(layer, Outcome.WORKS, source.text, text, (_subnet_ref(source),)), references)
     table = view.route_table(source.subnet)
     if isinstance(table, Unknown):
-        return unknown_hop(layer, f"route table of {source.subnet}", table), references, True
+        return _Direction(unknown_hop(layer, f"route table of {source.subnet}", table), references)
     at = f"{table.route_table_id} of {source.subnet}"
     if isinstance(target.addresses, Unknown):
-        return unknown_hop(layer, at, target.addresses), references, True
-    parts = lookup(view, table, target.addresses)
-    steps = [_step(view, part, source, target) for part in parts]
-    refs = tuple(_route_ref(table, part) for part in parts)
+        return _Direction(unknown_hop(layer, at, target.addresses), references)
+    pairs = [pair for part in lookup(view, table, target.addresses) for pair in _steps(view, part, source, target)]
+    parts, steps = tuple(part for part, _ in pairs), [step for _, step in pairs]
+    ways = tuple(step.way for step in steps if step.way is not None)
+    refs = (*dict.fromkeys(_route_ref(table, part) for part in parts), *(ref for way in ways for ref in way.refs))
     hop = _combined(layer, at, target, parts, steps, refs)
     arrives = any(
         part.route and (part.route.gateway_id == "local" or part.route.vpc_peering_connection_id) for part in parts
+    ) or any(way.outcome is Outcome.WORKS for way in ways)
+    return _Direction(
+        hop, _references(references, parts, steps, outside=target.outside), arrives or not target.outside, ways
     )
-    return hop, _references(references, parts, steps), arrives or not target.outside
 
 
 def lookup(view: VpcView, table: RouteTable, destinations: AddressSet) -> tuple[Part, ...]:
@@ -124,6 +142,31 @@ def lookup(view: VpcView, table: RouteTable, destinations: AddressSet) -> tuple[
     and that before one to a virtual private gateway, which is how propagated
     routes look.
     """
+    candidates, unread = _ranked(view, table)
+    parts: dict[int, AddressSet] = {}
+    rest = destinations
+    for index, block in candidates:
+        if not rest:
+            break
+        hit = rest & block
+        if hit:
+            parts[index] = parts.get(index, AddressSet()) | hit
+            rest = rest - hit
+    answer = [Part(addresses, table.routes[index], index) for index, addresses in parts.items()]
+    if rest:
+        answer.append(Part(rest, None))
+    return tuple(_doubted(part, table, unread) for part in answer)
+
+
+_Ranked = tuple[list[tuple[int, AddressSet]], list[tuple[int, Unknown]]]
+
+
+def _ranked(view: VpcView, table: RouteTable) -> _Ranked:
+    """A table's destinations, each with the route's position, in the order in which they win; and what was not read."""
+    key = ("ranked", id(table))
+    held: tuple[RouteTable, _Ranked] | None = view.lasting.get(key)
+    if held is not None:
+        return held[1]
     candidates: list[tuple[int, int, int, AddressSet]] = []
     unread: list[tuple[int, Unknown]] = []
     for index, item in enumerate(table.routes):
@@ -133,17 +176,11 @@ def lookup(view: VpcView, table: RouteTable, destinations: AddressSet) -> tuple[
             continue
         for length, block in found:
             candidates.append((-length, _rank(item), index, block))
-    parts: dict[int, AddressSet] = {}
-    rest = destinations
-    for _, _, index, block in sorted(candidates, key=lambda item: item[:3]):
-        hit = rest & block
-        if hit:
-            parts[index] = parts.get(index, AddressSet()) | hit
-            rest = rest - hit
-    answer = [Part(addresses, table.routes[index], index) for index, addresses in parts.items()]
-    if rest:
-        answer.append(Part(rest, None))
-    return tuple(_doubted(part, table, unread) for part in answer)
+    candidates.sort(key=lambda item: item[:3])
+    result = [(index, block) for _, _, index, block in candidates], unread
+    # The table is kept beside, so that its id is not used again.
+    view.lasting[key] = (table, result)
+    return result
 
 
 def _doubted(part: Part, table: RouteTable, unread: list[tuple[int, Unknown]]) -> Part:
@@ -188,6 +225,36 @@ def _rank(item: Route) -> int:
     return 1 if item.destination_prefix_list_id else 0
 
 
+def _steps(view: VpcView, part: Part, source: Side, target: Side) -> list[tuple[Part, _Step]]:
+    """What becomes of a part, which a transit gateway's own table may divide further."""
+    item = part.route
+    if item is None or not item.transit_gateway_id or part.unknown or item.state == "blackhole":
+        return [(part, _step(view, part, source, target))]
+    found = []
+    for way in through(view, item.transit_gateway_id, source, target, part.addresses):
+        local = _all_local(view, way)
+        if local is not None:
+            text = f"{way.text}, and from there on it is not known: {local.detail}"
+            way = msgspec.structs.replace(way, outcome=Outcome.UNKNOWN, text=text, unknown=local)  # noqa: PLW2901
+        step = _Step(way.outcome, way.text, way.references.outcome, way.unknown, way)
+        found.append((msgspec.structs.replace(part, addresses=way.addresses), step))
+    return found
+
+
+def _all_local(view: VpcView, way: Way) -> Unknown | None:
+    """Why packets may not go on from the gateway's interfaces, which are routed by their own subnets' tables."""
+    for subnet in way.exits:
+        table = view.route_table(subnet)
+        if isinstance(table, Unknown):
+            return table
+        for part in lookup(view, table, way.addresses):
+            if part.route is None or part.route.gateway_id != "local" or part.unknown:
+                where = target_text(part.route) if part.route is not None else "nothing"
+                what = f"{table.route_table_id} of {subnet} leads {part.addresses} to {where}"
+                return Unknown(Cause.NOT_MODELLED, what)
+    return None
+
+
 def _step(view: VpcView, part: Part, source: Side, target: Side) -> _Step:
     """What the part's route does with packets from source to target."""
     item = part.route
@@ -223,8 +290,6 @@ def _step(view: VpcView, part: Part, source: Side, target: Side) -> _Step:
             f"leaves through {item.nat_gateway_id}, which translates the source; its own subnet is not modelled",
             Outcome.BLOCKED,
         )
-    if item.transit_gateway_id:
-        return _not_modelled(f"goes to {item.transit_gateway_id}, whose route tables are not modelled", Outcome.UNKNOWN)
     return _not_modelled(f"goes to {target_text(item)}, which is not modelled", Outcome.UNKNOWN)
 
 
@@ -292,13 +357,16 @@ def _combined(
     return Hop(layer, outcome, at, f"{target.text}: {text}", refs, unknown)
 
 
-def _references(base: References, parts: tuple[Part, ...], steps: list[_Step]) -> References:
+def _references(base: References, parts: tuple[Part, ...], steps: list[_Step], *, outside: bool) -> References:
     """What the path leaves of group references: "this does not allow traffic to flow" through a middlebox.
 
     Source: Amazon VPC User Guide, "Security group referencing", Limitation.
     """
-    if base.outcome is Outcome.BLOCKED and any(part.route and part.route.transit_gateway_id for part in parts):
-        why = "whether the transit gateway supports group references is not modelled"
+    across = [step.way.references for step in steps if step.way is not None]
+    if across and base.outcome in (Outcome.WORKS, Outcome.BLOCKED) and not outside:
+        if len(across) == len(steps) and len({item.outcome for item in across}) == 1:
+            return across[0]
+        why = "only a part of the addresses goes where group references are known to match"
         return References(Outcome.UNKNOWN, why, Unknown(Cause.NOT_MODELLED, why))
     if base.outcome is not Outcome.WORKS:
         return base

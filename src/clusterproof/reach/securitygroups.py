@@ -13,6 +13,7 @@ import msgspec
 
 from clusterproof.reach.addresses import AddressError, AddressSet
 from clusterproof.reach.protocol import ICMP, ICMPV6, TCP, UDP, Flow, flow_of, matches, ports_text, protocol_number
+from clusterproof.reach.rulebook import Book
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
 from clusterproof.reach.vpc import Side, VpcView
 from clusterproof.snapshot.aws import IpPermission, SecurityGroup
@@ -61,11 +62,13 @@ class References(msgspec.Struct, frozen=True):
         outcome: works (same VPC, active peering), blocked (translated, through a middlebox, not peered), varies
             (only some addresses go through a middlebox), unknown.
         why: one clause when they do not simply match.
+        inbound_only: outbound rules that name a group do not match on this path.
     """
 
     outcome: Outcome = Outcome.WORKS
     why: str = ""
     unknown: Unknown | None = None
+    inbound_only: bool = False
 
 
 def group_egress(
@@ -84,6 +87,8 @@ def group_egress(
     Raises:
         ValueError: the protocol is not one.
     """
+    if references is not None and references.inbound_only:
+        references = References(Outcome.BLOCKED, "across a transit gateway only inbound rules may name a group")
     return _judge(view, client, server, flow_of(protocol, port), references, egress=True)
 
 
@@ -99,10 +104,12 @@ def references_between(view: VpcView, one: Side, other: Side) -> References:
 
     Same VPC, or peered VPCs of one region with the connection active (Amazon
     VPC Peering Guide, "Update your security groups to reference peer security
-    groups"). Otherwise the path says (a transit gateway is not modelled).
+    groups"). Otherwise the path says, which may lead through a transit gateway.
     """
     if one.outside or other.outside:
         return References(Outcome.BLOCKED, "the other end is no interface of a VPC that was read")
+    if isinstance(one.subnet, str) and one.subnet == other.subnet:
+        return References()
     here, there = one.vpc, other.vpc
     if isinstance(here, Unknown):
         return References(Outcome.UNKNOWN, here.detail, here)
@@ -211,14 +218,10 @@ def _judge(view: VpcView, own: Side, other: Side, flow: Flow, references: Refere
         references = references_between(view, own, other)
     at = ", ".join(view.group_name(group_id) for group_id in own.security_groups)
     admitted = _Admitted(other.space)
-    rules: list[Rule] = []
-    for group_id in own.security_groups:
-        found, unread = group_rules(view, group_id, egress=egress)
-        rules.extend(found)
-        admitted.unknowns.extend((None, unknown) for unknown in unread)
-    for rule in rules:
-        if not matches(rule.protocol, rule.low, rule.high, flow):
-            continue
+    book = _book(view, own.security_groups, flow, egress=egress)
+    rules = book.rules
+    admitted.unknowns.extend((None, unknown) for unknown in book.unread)
+    for rule in book.about(other):
         if rule.kind == "group":
             full = _reference(rule, other, references, admitted)
         else:
@@ -226,6 +229,20 @@ def _judge(view: VpcView, own: Side, other: Side, flow: Flow, references: Refere
         if full:
             return Hop(layer, Outcome.WORKS, at, _allow_text(rule), (rule.ref,))
     return _undecided(layer, at, own.security_groups, other, flow, admitted, rules)
+
+
+def _book(view: VpcView, groups: tuple[str, ...], flow: Flow, *, egress: bool) -> Book:
+    key = ("book", groups, flow, egress)
+    found: Book | None = view.memo.get(key)
+    if found is None:
+        rules: list[Rule] = []
+        unread: list[Unknown] = []
+        for group_id in groups:
+            own, missing = group_rules(view, group_id, egress=egress)
+            rules += own
+            unread += missing
+        found = view.memo[key] = Book(rules, unread, flow)
+    return found
 
 
 def _reference(rule: Rule, other: Side, references: References, admitted: _Admitted) -> bool:

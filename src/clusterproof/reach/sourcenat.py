@@ -28,6 +28,8 @@ class Source(msgspec.Struct, frozen=True):
         ports: source ports that may be used.
         translated: whether the pod's address is replaced by the node's.
         note: one clause, empty when nothing is changed.
+        routed: who it is to route tables, where that is not the client: a load balancer that keeps its clients'
+            addresses takes the replies itself.
     """
 
     client: Side
@@ -35,10 +37,15 @@ class Source(msgspec.Struct, frozen=True):
     ports: Ports = LINUX_PORTS
     translated: bool = False
     note: str = ""
+    routed: Side | None = None
 
 
 def sources(view: VpcView, data_plane: DataPlane, interface: Interface, server: Side) -> tuple[Source, ...]:
     """The effective client for each part of the server's addresses; more than one only when SNAT splits them."""
+    if interface.managed:
+        return (_managed(view, interface, server),)
+    if server.family == 4 and interface.family4 is not None:
+        return (_over_ipv4(view, data_plane, interface.family4, server),)
     own = view.side(interface.security_groups, interface.subnet, server.family)
     data_plane = _settings(data_plane, interface)
     if not _may_translate(data_plane, interface, server, own):
@@ -67,6 +74,32 @@ def sources(view: VpcView, data_plane: DataPlane, interface: Interface, server: 
     return tuple(answer)
 
 
+def _managed(view: VpcView, interface: Interface, server: Side) -> Source:
+    """The control plane, which sends as Linux does, or a load balancer, from any port above 1023.
+
+    Sources: Amazon VPC User Guide, "Ephemeral ports"; Network Load Balancers guide, "Client IP preservation" and
+    "Update the security groups for your Network Load Balancer": a rule that names the balancer's group admits what
+    comes through it also where it keeps the clients' addresses.
+    """
+    own = view.side(interface.security_groups, interface.subnet, server.family)
+    if interface.attachment is Attachment.CONTROL_PLANE:
+        return Source(own, server)
+    kept = AddressSet.of(*interface.sends_as).family(server.family)
+    if not kept:
+        return Source(own, server, RANDOM_PORTS)
+    client = msgspec.structs.replace(own, addresses=kept, network=str(kept))
+    return Source(client, server, RANDOM_PORTS, routed=own)
+
+
+def _over_ipv4(view: VpcView, data_plane: DataPlane, node: Interface | Unknown, server: Side) -> Source:
+    """A pod of an IPv6 cluster sends over IPv4 with its node's address (VPC CNI README, ENABLE_V4_EGRESS)."""
+    if isinstance(node, Unknown):
+        return Source(Side(node, node, node, node, 4), server, RANDOM_PORTS, note=node.detail)
+    client = view.side(node.security_groups, node.subnet, 4)
+    ports = RANDOM_PORTS if data_plane.random_ports else LINUX_PORTS
+    return Source(client, server, ports, translated=True, note="source becomes the node's IPv4 address: pods have IPv6")
+
+
 def _settings(data_plane: DataPlane, interface: Interface) -> DataPlane:
     """The data plane as this interface has it: EKS Auto Mode and Fargate do not read the VPC CNI's settings."""
     keeps = interface.keeps_address
@@ -80,10 +113,15 @@ def _may_translate(data_plane: DataPlane, interface: Interface, server: Side, ow
 
     The rule also holds for the host network, where it changes only the ports.
     """
-    if server.family == 6 or data_plane.external_snat or interface.attachment is Attachment.BRANCH_STRICT:
+    if server.family == 6 or data_plane.external_snat:
         return False
-    same = isinstance(own.vpc, str) and isinstance(server.vpc, str) and own.vpc == server.vpc
-    return server.outside or not same
+    if interface.attachment is Attachment.BRANCH_STRICT and interface.keeps_address is None:
+        return False
+    if server.outside:
+        return True
+    # One subnet is one VPC, also where which VPC that is was not read.
+    one_subnet = isinstance(own.subnet, str) and own.subnet == server.subnet
+    return not one_subnet and not (isinstance(own.vpc, str) and own.vpc == server.vpc)
 
 
 def _kept(view: VpcView, data_plane: DataPlane, server: Side, own: Side) -> AddressSet | Unknown:

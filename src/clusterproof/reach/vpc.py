@@ -24,6 +24,7 @@ from clusterproof.snapshot.kinds import (
     SECURITY_GROUP_RULES,
     SECURITY_GROUPS,
     SUBNETS,
+    TRANSIT,
     VPCS,
     Kind,
 )
@@ -83,7 +84,10 @@ class Side(msgspec.Struct, frozen=True):
         return EVERY_ADDRESS[self.family] if isinstance(self.addresses, Unknown) else self.addresses
 
 
-_BENEATH_GROUPS = (SUBNETS, VPCS, ROUTE_TABLES, NETWORK_ACLS, PEERINGS, MANAGED_PREFIX_LISTS, PREFIX_LIST_ENTRIES)
+_BENEATH_GROUPS: tuple[Kind[Any], ...] = (
+    *(SUBNETS, VPCS, ROUTE_TABLES, NETWORK_ACLS, PEERINGS, MANAGED_PREFIX_LISTS, PREFIX_LIST_ENTRIES),
+    *TRANSIT,
+)
 _Memos = dict[tuple[int, ...], tuple[tuple[Any, ...], dict[Any, Any]]]
 
 
@@ -140,7 +144,7 @@ class VpcView:
         entries = self.snapshot.get(PREFIX_LIST_ENTRIES, list_id)
         if entries is None:
             command = PREFIX_LIST_ENTRIES.command.replace("ID", list_id)
-            return self._unheld(PREFIX_LIST_ENTRIES, f"the entries of prefix list {list_id}", command)
+            return self.unheld(PREFIX_LIST_ENTRIES, f"the entries of prefix list {list_id}", command)
         try:
             return AddressSet.of(*(entry.cidr for entry in entries.entries))
         except AddressError as error:
@@ -164,12 +168,17 @@ class VpcView:
         return self._held(SUBNETS, subnet_id, "--subnet-ids")
 
     def side(self, groups: tuple[str, ...] | Unknown, subnet_id: str | Unknown, family: int = 4) -> Side:
-        """The end that an interface with these groups in this subnet is."""
+        """The end that an interface with these groups in this subnet is.
+
+        Its VPC is the subnet's, whoever owns either: a group may be associated with further VPCs (EC2 API Reference,
+        AssociateSecurityGroupVpc) and a subnet shared with further accounts (Amazon VPC User Guide, "Share your VPC
+        subnets with other accounts"), so where the subnet is not known, the groups' VPC says nothing.
+        """
         if isinstance(subnet_id, Unknown):
-            return Side(groups, subnet_id, self._vpc_of(groups, subnet_id), subnet_id, family)
+            return Side(groups, subnet_id, subnet_id, subnet_id, family)
         subnet = self.subnet(subnet_id)
         if isinstance(subnet, Unknown):
-            return Side(groups, subnet_id, self._vpc_of(groups, subnet), subnet, family)
+            return Side(groups, subnet_id, subnet, subnet, family)
         key = ("side", groups, subnet_id, family)
         found: Side | None = self.lasting.get(key)
         if found is None:
@@ -205,7 +214,7 @@ class VpcView:
             acl = self._default_acl.get(subnet.vpc_id)
             if acl is None:
                 command = _command(NETWORK_ACLS, f"--filters Name=vpc-id,Values={subnet.vpc_id}")
-                return self._unheld(NETWORK_ACLS, f"the network ACL of {subnet_id}", command)
+                return self.unheld(NETWORK_ACLS, f"the network ACL of {subnet_id}", command)
         for member in ("Associations", "Entries"):
             unread = self.unread(NETWORK_ACLS, acl.network_acl_id, member)
             if unread:
@@ -225,7 +234,7 @@ class VpcView:
             table = self._main_table.get(subnet.vpc_id)
             if table is None:
                 command = _command(ROUTE_TABLES, f"--filters Name=vpc-id,Values={subnet.vpc_id}")
-                return self._unheld(ROUTE_TABLES, f"the route table of {subnet_id}", command)
+                return self.unheld(ROUTE_TABLES, f"the route table of {subnet_id}", command)
         for member in ("Associations", "Routes"):
             unread = self.unread(ROUTE_TABLES, table.route_table_id, member)
             if unread:
@@ -262,16 +271,17 @@ class VpcView:
     # --- what is not known -------------------------------------------------------------
 
     def unread(self, kind: Kind[Any], key: str, member: str) -> Unknown | None:
-        """Why a member of an object, or a part of it, is unknown; None when all of it was read."""
+        """Why a member of an object, or a part of it, is unknown; of any member where none is named; None: all was read."""
         for path, unknown in self._unknown_fields.get((kind.name, key), ()):
-            if path.split(".")[0] in ("", member):
+            if not member or path.split(".")[0] in ("", member):
                 return unknown
         return None
 
     @cached_property
     def _unknown_fields(self) -> dict[tuple[str, str], list[tuple[str, Unknown]]]:
         fields: dict[tuple[str, str], list[tuple[str, Unknown]]] = {}
-        for kind in (SECURITY_GROUPS, SUBNETS, NETWORK_ACLS, ROUTE_TABLES):
+        kinds: tuple[Kind[Any], ...] = (SECURITY_GROUPS, SUBNETS, NETWORK_ACLS, ROUTE_TABLES, *TRANSIT)
+        for kind in kinds:
             table = self.snapshot.tables.get(kind.name)
             for item in table.unknown_fields if table else ():
                 fields.setdefault((kind.name, item.key), []).append((item.path, item.unknown))
@@ -281,9 +291,10 @@ class VpcView:
         found = self.snapshot.get(kind, key)
         if found is not None:
             return found
-        return self._unheld(kind, f"{NOUNS[kind.name]} {key}", _command(kind, f"{option} {key}"))
+        return self.unheld(kind, f"{NOUNS[kind.name]} {key}", _command(kind, f"{option} {key}"))
 
-    def _unheld(self, kind: Kind[Any], what: str, command: str) -> Unknown:
+    def unheld(self, kind: Kind[Any], what: str, command: str) -> Unknown:
+        """Why an object is not there, and the command or the right that would bring it."""
         missing = self.snapshot.missing(kind)
         if missing is None:
             return Unknown(Cause.INCOMPLETE, f"{what} is not in the snapshot", f"run: {command}")
@@ -314,14 +325,6 @@ class VpcView:
     def _main_table(self) -> dict[str, RouteTable]:
         tables = self.snapshot.objects(ROUTE_TABLES)
         return {table.vpc_id: table for table in tables if any(item.main for item in table.associations)}
-
-    def _vpc_of(self, groups: tuple[str, ...] | Unknown, why: Unknown) -> str | Unknown:
-        """The VPC that the groups lie in, for an end whose subnet is not known."""
-        if isinstance(groups, Unknown):
-            return why
-        held = [self.snapshot.get(SECURITY_GROUPS, group_id) for group_id in groups]
-        vpcs = {group.vpc_id for group in held if group and group.vpc_id}
-        return vpcs.pop() if len(vpcs) == 1 else why
 
 
 def outside(addresses: AddressSet) -> tuple[Side, ...]:

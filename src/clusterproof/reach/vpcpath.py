@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from clusterproof.reach.addresses import AddressSet, parse_cidr
 from clusterproof.reach.networkacls import acl_hops
-from clusterproof.reach.protocol import LINUX_PORTS, TCP, UDP, protocol_number
+from clusterproof.reach.protocol import RANDOM_PORTS, TCP, UDP, protocol_number
 from clusterproof.reach.routes import route
 from clusterproof.reach.securitygroups import group_egress, group_ingress
 from clusterproof.reach.sourcenat import Source, sources
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
-from clusterproof.reach.vpc import Side, VpcView, outside
+from clusterproof.reach.transitacls import with_gateways
+from clusterproof.reach.vpc import EVERY_ADDRESS, Side, VpcView, outside
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kinds import VPCS
 from clusterproof.world.model import Attachment, DataPlane, Interface
@@ -68,6 +69,8 @@ def _key(end: Interface | AddressSet) -> object:
         end.node_security_groups,
         end.node_subnet,
         end.keeps_address,
+        end.family4,
+        end.sends_as,
     )
 
 
@@ -83,13 +86,14 @@ def _vpc_hops(
     if data_plane.modelled and not all(_on_vpc(end) for end in (client, server)):
         return (unknown_hop(Layer.DATA_PLANE, data_plane.name, data_plane.modelled),)
     there = _side(view, server, family)
-    if there is None:
+    # What a pod of an IPv6 cluster sends over IPv4 is its node's; nobody reaches it there.
+    if there is None or (family == 4 and isinstance(server, Interface) and server.family4 is not None):
         return (_no_address(family, "server"),)
     if isinstance(client, AddressSet):
         here = _side(view, client, family)
         if here is None:
             return (_no_address(family, "client"),)
-        senders: tuple[Source, ...] = (Source(here, there, LINUX_PORTS),)
+        senders: tuple[Source, ...] = (Source(here, there, RANDOM_PORTS),)
     else:
         open_to_all = _never_filtered(view, client, there, port, protocol)
         if open_to_all:
@@ -101,7 +105,7 @@ def _vpc_hops(
 
 def _on_vpc(end: Interface | AddressSet) -> bool:
     """Whether an end is on the VPC whatever the pods' network is: nodes themselves, and peers outside."""
-    return isinstance(end, AddressSet) or end.attachment is Attachment.HOST
+    return isinstance(end, AddressSet) or end.managed or end.attachment is Attachment.HOST
 
 
 def _side(view: VpcView, end: Interface | AddressSet, family: int) -> Side | None:
@@ -118,21 +122,43 @@ def _no_address(family: int, end: str) -> Hop:
 def _one(view: VpcView, sender: Source, port: int, protocol: str) -> tuple[Hop, ...]:
     """Every layer for one effective client."""
     client, server = sender.client, sender.server
-    routed = route(view, client, server)
-    hops = [*routed.hops, *acl_hops(view, client, server, port, protocol, sender.ports)]
-    if not client.outside:
+    routed = route(view, sender.routed or client, server)
+    acls = acl_hops(view, client, server, port, protocol, sender.ports)
+    if routed.there or routed.back:
+        ways = routed.there, routed.back
+        acls = with_gateways(view, acls, client, server, port, protocol, sender.ports, ways)
+    hops = [*routed.hops, *acls]
+    # A Network Load Balancer may have no group at all, and then nothing limits what leaves it.
+    if not client.outside and client.security_groups != ():
         egress = group_egress(view, client, server, port, protocol, routed.references)
         if sender.translated:
             egress = Hop(
                 egress.layer, egress.outcome, egress.at, f"{egress.text} ({sender.note})", egress.refs, egress.unknown
             )
         hops.append(egress)
+    elif client.outside and (within := _inside(view, client)) is not None:
+        hops.append(unknown_hop(Layer.GROUP_EGRESS, client.network, within))
     if not server.outside:
         hops.append(group_ingress(view, client, server, port, protocol, routed.references))
     elif routed.arrives:
         what = f"which interface has {server.network}, and what its groups and ACL admit, is not known"
         hops.append(unknown_hop(Layer.GROUP_INGRESS, server.network, Unknown(Cause.NOT_COLLECTED, what)))
     return tuple(sorted(hops, key=lambda hop: ORDER[hop.layer]))
+
+
+def _inside(view: VpcView, client: Side) -> Unknown | None:
+    """Why what lets a client out that is known by its addresses is not known: they are a VPC's; None where outside.
+
+    Everybody at once (``0.0.0.0/0``) stands for whoever is outside.
+    """
+    if client.space == EVERY_ADDRESS[client.family]:
+        return None
+    for vpc in view.snapshot.objects(VPCS):
+        inside = view.vpc_addresses(vpc.vpc_id, client.family)
+        if not isinstance(inside, Unknown) and client.space & inside:
+            what = f"which interface of {vpc.vpc_id} has {client.network}, and what its groups and ACL let out"
+            return Unknown(Cause.NOT_COLLECTED, f"{what}, is not known")
+    return None
 
 
 def _merged(senders: tuple[Source, ...], answers: list[tuple[Hop, ...]]) -> tuple[Hop, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clusterproof.profiles.model import Check, Profile, Requirement, Subject
+from clusterproof.profiles.model import Check, Profile, Requirement
+from clusterproof.profiles.text import reach_text
 from clusterproof.reports.text import Paint, cleaned, columns, hang, pad, plural, sentence
 
 _PROSE = 100
@@ -87,20 +88,13 @@ def profiles(entries: list[Profile], *, width: int, colour: bool) -> str:
 def checked(check: Check) -> str:
     """What a check asks, in words."""
     if check.reach is not None:
-        reach = check.reach
-        return f"whether {_subject(reach.from_)} reaches {_subject(reach.to)} on {reach.port}, by {reach.by}"
+        return f"whether {reach_text(check.reach)}"
     if check.schedulable is not None:
         where = f" on {check.schedulable.on}" if check.schedulable.on else ""
         return f"whether {check.schedulable.workload} can be scheduled{where}"
     if check.cel is not None:
         return f"over {', '.join(check.cel.kinds)}: {_one_line(check.cel.that)}"
     return ""
-
-
-def _subject(subject: Subject) -> str:
-    if subject.hosts:
-        return f"the host network of {subject.hosts}"
-    return f"{subject.workload} on {subject.on}" if subject.on else subject.workload
 
 
 def _one_line(text: str) -> str:

@@ -139,6 +139,24 @@ NODE_POOLS = _k8s("nodepools", k8s.NodePool, "NodePool", "karpenter.sh", namespa
 EC2_NODE_CLASSES = _k8s("ec2nodeclasses", k8s.NodeClassObject, "EC2NodeClass", "karpenter.k8s.aws", namespaced=False)
 NODE_CLASSES = _k8s("nodeclasses", k8s.NodeClassObject, "NodeClass", "eks.amazonaws.com", namespaced=False)
 
+VALIDATING_WEBHOOKS = _k8s(
+    "validatingwebhookconfigurations",
+    k8s.WebhookConfiguration,
+    "ValidatingWebhookConfiguration",
+    "admissionregistration.k8s.io",
+    namespaced=False,
+)
+MUTATING_WEBHOOKS = _k8s(
+    "mutatingwebhookconfigurations",
+    k8s.WebhookConfiguration,
+    "MutatingWebhookConfiguration",
+    "admissionregistration.k8s.io",
+    namespaced=False,
+)
+API_SERVICES = _k8s("apiservices", k8s.APIService, "APIService", "apiregistration.k8s.io", namespaced=False)
+CALLERS: tuple[Kind[Any], ...] = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS, API_SERVICES)
+"""Kinds whose objects make the API server call Services."""
+
 
 def _policy(name: str, wire: str, group: str, *, namespaced: bool = False) -> Kind[k8s.OtherPolicy]:
     return _k8s(name, k8s.OtherPolicy, wire, group, namespaced=namespaced)
@@ -155,7 +173,7 @@ OTHER_POLICIES: tuple[Kind[k8s.OtherPolicy], ...] = (
     _policy("ciliumnetworkpolicies", "CiliumNetworkPolicy", "cilium.io", namespaced=True),
     _policy("ciliumclusterwidenetworkpolicies", "CiliumClusterwideNetworkPolicy", "cilium.io"),
 )
-"""Kinds of policy that are read only to know whether any exist: what they say is not modelled."""
+"""Kinds of policy besides NetworkPolicy."""
 HELM_RELEASES = Kind(
     "helmreleases",
     k8s.HelmRelease,
@@ -328,6 +346,63 @@ PREFIX_LIST_ENTRIES = _aws(
     "ec2:GetManagedPrefixListEntries",
     lambda o: o.prefix_list_id,
 )
+LOAD_BALANCERS = _aws(
+    "load-balancers",
+    aws.LoadBalancer,
+    "LoadBalancers",
+    "elbv2",
+    "describe-load-balancers",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    lambda o: o.load_balancer_arn,
+)
+TARGET_GROUPS = _aws(
+    "target-groups",
+    aws.TargetGroup,
+    "TargetGroups",
+    "elbv2",
+    "describe-target-groups",
+    "elasticloadbalancing:DescribeTargetGroups",
+    lambda o: o.target_group_arn,
+)
+BALANCERS: tuple[Kind[Any], ...] = (LOAD_BALANCERS, TARGET_GROUPS)
+"""Kinds that tell what load balancers send to whom."""
+TRANSIT_GATEWAYS = _ec2(
+    "transit-gateways",
+    aws.TransitGateway,
+    "TransitGateways",
+    "DescribeTransitGateways",
+    lambda o: o.transit_gateway_id,
+)
+TRANSIT_GATEWAY_ATTACHMENTS = _ec2(
+    "transit-gateway-attachments",
+    aws.TransitGatewayAttachment,
+    "TransitGatewayAttachments",
+    "DescribeTransitGatewayAttachments",
+    lambda o: o.transit_gateway_attachment_id,
+)
+TRANSIT_GATEWAY_VPC_ATTACHMENTS = _ec2(
+    "transit-gateway-vpc-attachments",
+    aws.TransitGatewayVpcAttachment,
+    "TransitGatewayVpcAttachments",
+    "DescribeTransitGatewayVpcAttachments",
+    lambda o: o.transit_gateway_attachment_id,
+)
+TRANSIT_GATEWAY_ROUTES = _aws(
+    "transit-gateway-routes",
+    aws.TransitGatewayRoutes,
+    "Routes",
+    "ec2",
+    "search-transit-gateway-routes --transit-gateway-route-table-id ID --filters Name=state,Values=active,blackhole",
+    "ec2:SearchTransitGatewayRoutes",
+    lambda o: o.transit_gateway_route_table_id,
+)
+TRANSIT: tuple[Kind[Any], ...] = (
+    TRANSIT_GATEWAYS,
+    TRANSIT_GATEWAY_ATTACHMENTS,
+    TRANSIT_GATEWAY_VPC_ATTACHMENTS,
+    TRANSIT_GATEWAY_ROUTES,
+)
+"""Kinds that tell what transit gateways do; nothing rests on them where no route leads to one."""
 
 ALL: tuple[Kind[Any], ...] = (
     *(value for value in list(globals().values()) if isinstance(value, Kind)),

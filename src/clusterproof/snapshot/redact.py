@@ -32,6 +32,7 @@ _MAX_RELEASE_BYTES = 64 * 1024 * 1024
 
 CREDENTIAL = Unknown(Cause.REDACTED, "the value looks like a credential and is not kept in snapshots")
 USER_DATA = Unknown(Cause.REDACTED, "EC2 user data may hold secrets and is not kept in snapshots")
+HEADERS = Unknown(Cause.REDACTED, "HTTP headers may hold credentials and are not kept in snapshots")
 BUNDLE_HIDDEN = Unknown(
     Cause.REDACTED,
     "the support bundle's redaction removed the value",
@@ -73,6 +74,10 @@ _HARMLESS = re.compile(
 """Switches, small numbers, references to other variables and paths: no credential is one of them."""
 
 
+HTTP_POLICIES = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy")
+"""Kinds of policy whose rules may compare HTTP headers."""
+
+
 def is_credential(name: str, value: str) -> bool:
     """Whether a named literal looks like a credential, by its name or by itself."""
     if len(value) >= 8 and _SECRET_VALUE.search(value):
@@ -105,6 +110,9 @@ def kubernetes_object(raw: Raw) -> Fields:
         _pod_spec(spec, "spec", found)
         for path, holder in (("spec.template", spec.get("template")), ("spec.jobTemplate", spec.get("jobTemplate"))):
             _template(holder, path, found)
+    if raw.get("kind") in HTTP_POLICIES:
+        for member in ("spec", "specs"):
+            _headers(raw.get(member), member, found)
     data = raw.get("data")
     if raw.get("kind") == "ConfigMap" and isinstance(data, dict):
         for name, value in data.items():
@@ -112,6 +120,20 @@ def kubernetes_object(raw: Raw) -> Fields:
                 data[name] = REDACTED
                 found.append((f"data.{name}", CREDENTIAL))
     return found
+
+
+def _headers(value: Any, path: str, found: Fields) -> None:
+    """Takes the headers out of a policy's HTTP rules."""
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            _headers(item, f"{path}.{number}", found)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name in ("headers", "headerMatches") and item:
+                value[name] = REDACTED
+                found.append((f"{path}.{name}", HEADERS))
+            else:
+                _headers(item, f"{path}.{name}", found)
 
 
 def _tidy_metadata(metadata: Raw) -> None:

@@ -17,7 +17,14 @@ import msgspec
 
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kinds import Kind
-from clusterproof.snapshot.redact import HIDDEN, LAST_APPLIED, credential_word, is_credential, secret_text
+from clusterproof.snapshot.redact import (
+    HIDDEN,
+    HTTP_POLICIES,
+    LAST_APPLIED,
+    credential_word,
+    is_credential,
+    secret_text,
+)
 
 _HIDDEN = HIDDEN.encode()
 _NULLS = (b'"lastProbeTime":null,', b'"creationTimestamp":null,')
@@ -74,7 +81,8 @@ class AsIs:
     """
 
     def __init__(self, kind: Kind[Any], api_version: str) -> None:
-        self._never = kind.origin != "kubernetes" or kind is kinds.HELM_RELEASES or kind is kinds.CONFIG_MAPS
+        special = kind in (kinds.HELM_RELEASES, kinds.CONFIG_MAPS) or kind.wire in HTTP_POLICIES
+        self._never = kind.origin != "kubernetes" or special
         self._api_version = msgspec.Raw(_encode(api_version))
         self._harmless: set[bytes] = set()
         self._remembered = 0

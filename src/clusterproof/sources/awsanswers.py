@@ -15,6 +15,7 @@ from clusterproof.sources.documents import Document, items, plain
 from clusterproof.sources.files import File
 
 _PREFIX_LIST = re.compile(r"pl-[0-9a-f]{8,17}")
+_GATEWAY_TABLE = re.compile(r"tgw-rtb-[0-9a-f]{8,17}")
 
 _AWS_IDS: dict[str, Kind[Any]] = {
     "SecurityGroupRuleId": kinds.SECURITY_GROUP_RULES,
@@ -23,6 +24,9 @@ _AWS_IDS: dict[str, Kind[Any]] = {
     "RouteTableId": kinds.ROUTE_TABLES,
     "NetworkAclId": kinds.NETWORK_ACLS,
     "VpcPeeringConnectionId": kinds.PEERINGS,
+    "TransitGatewayOwnerId": kinds.TRANSIT_GATEWAY_ATTACHMENTS,
+    "VpcOwnerId": kinds.TRANSIT_GATEWAY_VPC_ATTACHMENTS,
+    "TransitGatewayArn": kinds.TRANSIT_GATEWAYS,
     "LaunchTemplateData": kinds.LAUNCH_TEMPLATE_VERSIONS,
     "AutoScalingGroupName": kinds.AUTO_SCALING_GROUPS,
     "nodegroupName": kinds.NODEGROUPS,
@@ -42,7 +46,7 @@ def answer(top: dict[str, Any], document: Document, file: File, found: Found) ->
         InputError: a member has the wrong type.
     """
     where = document.where
-    token = next((name for name in ("NextToken", "nextToken") if is_set(top.get(name))), None)
+    token = next((name for name in ("NextToken", "nextToken", "NextMarker") if is_set(top.get(name))), None)
     coverage = WHOLE
     if token and plain(top[token], where):
         again = "make it again without --max-items, --page-size or --no-paginate"
@@ -92,6 +96,8 @@ def _member(
         return _prefix_lists([plain(item, where, member) for item in listed], coverage, where)
     if kind is kinds.PREFIX_LIST_ENTRIES:
         return _entries(listed, coverage, where, file, found, top)
+    if kind is kinds.TRANSIT_GATEWAY_ROUTES:
+        return _gateway_routes(listed, coverage, where, file, found, top)
     return Batch(kind, listed, where, member, coverage)
 
 
@@ -142,6 +148,33 @@ def _entries(listed: list[Any], coverage: Coverage, where: str, file: File, foun
         found.notes.append(f"{where}: is one page of several and was left aside; {coverage.missing.remedy}")
         return None
     return Batch(kinds.PREFIX_LIST_ENTRIES, [{"PrefixListId": identity, "Entries": entries}], where, "Entries", None)
+
+
+def _gateway_routes(
+    listed: list[Any], coverage: Coverage, where: str, file: File, found: Found, top: Any
+) -> Batch | None:
+    """search-transit-gateway-routes does not name its table: the file's name does (or a member of its own)."""
+    routes = [plain(item, where, f"Routes[{number}]") for number, item in enumerate(listed)]
+    if any(
+        not isinstance(item, dict) or ("TransitGatewayAttachments" not in item and "State" not in item)
+        for item in routes
+    ):
+        found.notes.append(f"{where}: Routes that are no transit gateway's were left aside")
+        return None
+    named = plain(top.get("TransitGatewayRouteTableId"), where)
+    match = _GATEWAY_TABLE.search(file.hint.rsplit("/", 1)[-1])
+    identity = named if isinstance(named, str) else match.group() if match else ""
+    if not identity:
+        what = "routes of an unnamed transit gateway route table were left aside"
+        found.notes.append(f"{where}: {what}; put the table's id (tgw-rtb-...) in the file's name")
+        return None
+    if coverage.missing is not None:
+        found.notes.append(f"{where}: is one page of several and was left aside; {coverage.missing.remedy}")
+        return None
+    table: dict[str, Any] = {"TransitGatewayRouteTableId": identity, "Routes": routes}
+    if plain(top.get("AdditionalRoutesAvailable"), where) is True:
+        table["AdditionalRoutesAvailable"] = True
+    return Batch(kinds.TRANSIT_GATEWAY_ROUTES, [table], where, "Routes", None)
 
 
 def bare_list(top: list[Any], first: dict[str, Any], where: str) -> Batch | None:

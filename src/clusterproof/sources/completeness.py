@@ -54,6 +54,7 @@ def settle(
             names = _nodegroup_names(tables, names, cluster)
         _described(tables, one, listing, names, (noun, cluster), elsewhere)
     _prefix_lists(tables)
+    _gateway_routes(tables)
     for kind in asked:
         if kind.name in elsewhere:
             continue
@@ -180,6 +181,27 @@ def _prefix_lists(tables: dict[str, Gathered]) -> None:
             f"run: {command} > {lacking[0]}.json",
         )
     entries.coverage = [Coverage(EVERYWHERE, missing)]
+
+
+def _gateway_routes(tables: dict[str, Gathered]) -> None:
+    """search-transit-gateway-routes prints one table's: the whole is known when each associated table has its routes."""
+    kind, listing = kinds.TRANSIT_GATEWAY_ROUTES, kinds.TRANSIT_GATEWAY_ATTACHMENTS
+    routes, listed = tables.get(kind.name), tables.get(listing.name)
+    if listed is None or not _complete(listed):
+        return
+    if routes is None:
+        routes = tables[kind.name] = Gathered(kind)
+    associations = [item.association for item in listed.typed.values() if item.association is not None]
+    wanted = {item.transit_gateway_route_table_id for item in associations} - {""}
+    lacking = sorted(wanted - routes.lines.keys())
+    if lacking and routes.failures:
+        return
+    missing = None
+    if lacking:
+        what = f"the routes of transit gateway route table {_some(lacking)} were not given"
+        command = kind.command.replace(" ID ", f" {lacking[0]} ")
+        missing = Unknown(Cause.INCOMPLETE, what, f"run: {command} > {lacking[0]}.json")
+    routes.coverage = [Coverage(EVERYWHERE, missing)]
 
 
 def _some(names: list[str]) -> str:

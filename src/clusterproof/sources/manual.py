@@ -60,11 +60,24 @@ _COSTS = {
     "route-tables": "every path between subnets is unknown at the route",
     "network-acls": "every path between subnets is unknown at the network ACL",
     "vpc-peering-connections": "paths through a peering are unknown",
+    "transit-gateways": "whether group references match across a transit gateway is unknown",
+    "transit-gateway-attachments": "paths through a transit gateway are unknown",
+    "transit-gateway-vpc-attachments": "as for the attachments of all types",
+    "transit-gateway-routes": "as for the attachments",
     "managed-prefix-lists": "rules and routes that name a prefix list cannot be decided",
     "prefix-list-entries": "as for the lists themselves",
     **dict.fromkeys(
+        (kind.name for kind in kinds.CALLERS),
+        "which Services the API server calls is unknown to requirements that ask it (`services_of`); no other rests on it",
+    ),
+    **dict.fromkeys(
+        (kind.name for kind in kinds.BALANCERS),
+        "what a load balancer sends to its targets is unknown to requirements that ask it (`load_balancer`); no other "
+        "rests on it",
+    ),
+    **dict.fromkeys(
         (kind.name for kind in kinds.OTHER_POLICIES),
-        "whether such policies exist, which are not modelled, is unknown (only where its CRD is installed)",
+        "what such policies allow or refuse is unknown (only where its CRD is installed and the cluster's engine reads them)",
     ),
 }
 _LOOPS: tuple[tuple[Kind[Any], Kind[Any], str, str, str], ...] = (
@@ -79,6 +92,13 @@ _LOOPS: tuple[tuple[Kind[Any], Kind[Any], str, str, str], ...] = (
         "podidentityassociation-",
     ),
     (kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS, "ID", "PrefixLists[].PrefixListId", ""),
+    (
+        kinds.TRANSIT_GATEWAY_ROUTES,
+        kinds.TRANSIT_GATEWAY_ATTACHMENTS,
+        "ID",
+        "TransitGatewayAttachments[].Association.TransitGatewayRouteTableId",
+        "",
+    ),
 )
 """What is asked one by one: the kind, the kind that lists them, what stands for one in the command, the list's members
 as a JMESPath, and how the names of the files begin."""

@@ -32,8 +32,10 @@ ON_REQUEST: tuple[Kind[Any], ...] = (
     registry.ADDON_NAMES,
     registry.POD_IDENTITY_ASSOCIATIONS,
     registry.POD_IDENTITY_ASSOCIATION_IDS,
+    *registry.CALLERS,
+    *registry.BALANCERS,
 )
-"""Kinds of AWS that no rule of the engine rests on: for a profile they are read only where its expressions name them."""
+"""Kinds that are read for a profile only where it asks: in an expression that names them, or as the end of a path."""
 
 
 def needed_kinds(profile: Any = None) -> tuple[Kind[Any], ...]:
@@ -52,10 +54,20 @@ def needed_kinds(profile: Any = None) -> tuple[Kind[Any], ...]:
     for requirement in profile.requirements if profile is not None else ():
         if requirement.check.cel is not None:
             named.update(requirement.check.cel.kinds)
+        if requirement.check.reach is not None:
+            named.update(_of_ends(requirement.check.reach))
     named.update(listing.name for kind, listing, _ in registry.DESCRIBED if kind.name in named)
-    rested = {kind.name for kind in ALL if kind.origin == "aws" and (profile is None or kind not in ON_REQUEST)}
-    chosen = {kind.name for kind in READ} | rested | named
+    always = {kind.name for kind in ALL if (kind.origin == "aws" or kind in READ) and kind not in ON_REQUEST}
+    chosen = always | named | ({kind.name for kind in ON_REQUEST} if profile is None else set())
     return tuple(kind for kind in ALL if kind.name in chosen and kind.name in BY_NAME)
+
+
+def _of_ends(reach: Any) -> set[str]:
+    """The kinds that the ends of a path need, which no other path does."""
+    found = set(reach.to.services_of)
+    if reach.from_.load_balancer or reach.by == "load-balancer":
+        found.update(kind.name for kind in registry.BALANCERS)
+    return found
 
 
 def rules(kinds: Iterable[Kind[Any]]) -> dict[str, tuple[str, ...]]:

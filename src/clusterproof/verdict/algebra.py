@@ -10,7 +10,8 @@ set or a forced spread makes one outcome that contains many cells.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -68,9 +69,14 @@ def fold(occurrences: Iterable[Iterable[Outcome]]) -> Tally:
         fail: nothing can be scheduled. Whether a set was not *found* is for the
         caller to say (unknown or not-applicable).
     """
+    return fold_counted(Counter(frozenset(cells) for cells in occurrences))
+
+
+def fold_counted(occurrences: Mapping[frozenset[Outcome], int]) -> Tally:
+    """The verdict over everything that may happen, where what is alike was counted; see :func:`fold`."""
     counts = dict.fromkeys(Outcome, 0)
-    for cells in occurrences:
-        counts[occurrence(cells)] += 1
+    for cells, number in occurrences.items():
+        counts[occurrence(cells)] += number
     works, blocked = counts[Outcome.WORKS], counts[Outcome.BLOCKED]
     varies, unknown = counts[Outcome.VARIES], counts[Outcome.UNKNOWN]
     if blocked and not works and not varies and not unknown:

@@ -14,7 +14,7 @@ import msgspec
 
 from clusterproof.placement.places import Place
 from clusterproof.snapshot.kubernetes import PodAffinityTerm
-from clusterproof.world.model import NodeClass, NodeGroup, Workload
+from clusterproof.world.model import NodeClass, Workload
 from clusterproof.world.readable import HOSTNAME
 from clusterproof.world.selectors import matches
 from clusterproof.world.world import World
@@ -56,6 +56,11 @@ def pairs(
     return result
 
 
+def related(world: World, client: Workload | None, server: Workload | None) -> bool:
+    """Whether required affinity between the two says which of their places go together."""
+    return _rules(world, client, server) != _Rules()
+
+
 def forced_together(found: Iterable[Pair]) -> bool:
     """Whether no pair can be on two nodes: then the pairs on one node are all there is."""
     found = list(found)
@@ -67,7 +72,7 @@ def _pair(world: World, rules: _Rules, one: Place, other: Place) -> Pair | None:
         # One pod per node, and "affinity/anti-affinity rules do not apply" (EKS User Guide, Fargate profiles).
         return Pair(one, other, apart=True, together=False)
     same_class = one.node_class.id == other.node_class.id
-    apart = not same_class or _several(world.groups.get(one.node_class.group), one.node_class)
+    apart = not same_class or several(world, one.node_class)
     together = same_class
     for key in rules.equal:
         if key == HOSTNAME:
@@ -82,13 +87,14 @@ def _pair(world: World, rules: _Rules, one: Place, other: Place) -> Pair | None:
     return Pair(one, other, apart, together) if apart or together else None
 
 
-def _several(group: NodeGroup | None, node_class: NodeClass) -> bool:
+def several(world: World, node_class: NodeClass) -> bool:
     """Whether a class can have two nodes: two exist, or its group makes nodes.
 
     A group of at most one node has two while that one is replaced: EKS raises the maximum for an update, and Auto
     Scaling may exceed it by one to rebalance zones (EKS user guide, "Managed node update behavior"; EC2 Auto Scaling
     user guide, "Availability Zone distribution").
     """
+    group = world.groups.get(node_class.group)
     return len(node_class.nodes) > 1 or (group is not None and group.can_grow)
 
 

@@ -15,7 +15,7 @@ from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, NodeClassObject
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.groups import unread
-from clusterproof.world.model import PodNetwork
+from clusterproof.world.model import Interface, PodNetwork
 from clusterproof.world.pools import AUTO_MODE_GROUP, NODEPOOL, provider
 from clusterproof.world.selectorterms import security_groups, subnets
 
@@ -87,6 +87,26 @@ def _in_zone(snapshot: Snapshot, node_class: NodeClassObject, zone: str) -> tupl
         return here
     what = f"NodeClass {name} selects no subnet for pods in {zone}, so pods get no address on nodes there"
     return Unknown(Cause.ERROR, what, f"tag a subnet in {zone} as podSubnetSelectorTerms ask")
+
+
+def branch(network: PodNetwork, host: Interface) -> tuple[tuple[str | Unknown, ...], Unknown]:
+    """The subnet of a pod's branch interface on a node, and whose address leaves the VPC: only the groups are told.
+
+    "A Pod matched by a SecurityGroupPolicy gets its own branch network interface … carrying only the security groups you
+    specify. Traffic to and from that Pod is evaluated against those security groups at the branch interface" (EKS User
+    Guide, "Assign security groups to individual Pods in EKS Auto Mode"): read as for mode strict of the VPC CNI, also
+    between pods of one node. In which subnet it is made where the NodeClass selects subnets for pods, and whether
+    snatPolicy holds for it, is not said.
+    """
+    what = "of a pod of EKS Auto Mode that a SecurityGroupPolicy selects is not documented"
+    keeps = Unknown(
+        Cause.NOT_MODELLED,
+        f"whether SNAT (snatPolicy: the node's address; as with the VPC CNI: the pod's) holds {what}",
+    )
+    if network.subnets == ():
+        return (host.subnet,), keeps
+    either = f"the subnet (the NodeClass's podSubnetSelectorTerms: another; as with the VPC CNI: {host.subnet}) {what}"
+    return (Unknown(Cause.NOT_MODELLED, either),), keeps
 
 
 class Networks:

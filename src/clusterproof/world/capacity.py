@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from clusterproof.snapshot import kinds
@@ -51,6 +52,9 @@ def capacity(
     }
     gpus = sum(gpu.count for gpu in info.gpu_info.gpus if gpu.manufacturer.upper() == "NVIDIA") if info.gpu_info else 0
     result["nvidia.com/gpu"] = str(gpus)
+    # "No instance types in the t family are supported" (EKS User Guide, "Assign security groups to individual Pods").
+    if re.match(r"t\d", instance_type):
+        result["vpc.amazonaws.com/pod-eni"] = "0"
     return result, False
 
 

@@ -17,11 +17,11 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Container
 from clusterproof.snapshot.snapshot import Snapshot
-from clusterproof.world import automode
+from clusterproof.world import automode, policykinds
 from clusterproof.world.model import DataPlane, Workload
 
 _POLICY_ENGINES = {"calico-node": "Calico", "cilium": "Cilium"}
-_UNMODELLED_ENGINES = ("antrea-agent", "canal", "kube-ovn-cni", "kube-router", "weave-net")
+_UNMODELLED_ENGINES = ("antrea-agent", "canal", "kube-network-policies", "kube-ovn-cni", "kube-router", "weave-net")
 """DaemonSets of others that enforce NetworkPolicies, by themselves or beside the VPC CNI."""
 
 _SETTINGS = frozenset(
@@ -77,12 +77,13 @@ def _with_cni(
             plane,
             policies=True,
             policy_engine=engine,
-            modelled=_own_policies(snapshot, engine),
+            policy_kinds=_read_by(engine, others[0]),
+            modelled=_elsewhere(snapshot, engine),
             refs=(*plane.refs, *(ref for w in others[:1] if (ref := w.ref))),
         )
     if missing is not None:
         # Another engine might be in the DaemonSets that were not read.
-        return _with(plane, policies=missing)
+        return _with(plane, policies=missing, policy_kinds=policykinds.undecided(missing))
     return plane
 
 
@@ -100,7 +101,15 @@ def _beside_auto_mode(snapshot: Snapshot, plane: DataPlane) -> DataPlane:
     NetworkPolicies are enforced on both or on neither, else which nodes enforce them is not told apart.
     """
     enforced, refs = automode.policies(snapshot)
-    both = _with(plane, modelled=plane.modelled or automode.unmodelled(snapshot), refs=(*plane.refs, *refs))
+    strict = (
+        _unmodelled("strict enforcing mode on some nodes, and EKS Auto Mode on others") if plane.default_deny else None
+    )
+    both = _with(
+        plane,
+        modelled=plane.modelled or strict or automode.unmodelled(snapshot),
+        refs=(*plane.refs, *refs),
+        policy_kinds=policykinds.together(plane.policy_kinds, _auto_kinds(enforced)),
+    )
     if plane.policies is enforced and plane.policy_engine in ("", "VPC CNI"):
         return both
     unknown = next((item for item in (plane.policies, enforced) if isinstance(item, Unknown)), None)
@@ -112,6 +121,12 @@ def _beside_auto_mode(snapshot: Snapshot, plane: DataPlane) -> DataPlane:
     )
 
 
+def _auto_kinds(enforced: bool | Unknown) -> policykinds.Kinds:
+    if isinstance(enforced, Unknown):
+        return policykinds.undecided(enforced)
+    return policykinds.auto_mode() if enforced else policykinds.none()
+
+
 def _auto_mode(snapshot: Snapshot, missing: Unknown | None) -> DataPlane:
     enforced, refs = automode.policies(snapshot)
     unmodelled = automode.unmodelled(snapshot)
@@ -121,6 +136,7 @@ def _auto_mode(snapshot: Snapshot, missing: Unknown | None) -> DataPlane:
         unmodelled or missing,
         policies=enforced,
         policy_engine="" if enforced is False else "VPC CNI",
+        policy_kinds=_auto_kinds(enforced),
         subnet_discovery=False,
         refs=refs,
     )
@@ -142,11 +158,21 @@ def _without_vpc_cni(snapshot: Snapshot, others: list[Workload], missing: Unknow
     )
 
 
-def _own_policies(snapshot: Snapshot, engine: str) -> Unknown | None:
-    """Policies of an engine's own kinds are not modelled; that they exist must be excluded."""
-    suffix = {"Calico": ".projectcalico.org", "Cilium": ".cilium.io"}[engine]
-    if any(obj.metadata.name.endswith(suffix) for obj in snapshot.objects(kinds.CRDS)):
-        return _unmodelled(f"{engine}'s own policy kinds are installed and not modelled")
+def _read_by(engine: str, workload: Workload) -> policykinds.Kinds:
+    if engine == "Calico":
+        images = (*workload.spec.init_containers, *workload.spec.containers)
+        return policykinds.calico(policykinds.image_version(images, "node"))
+    return policykinds.cilium()
+
+
+def _elsewhere(snapshot: Snapshot, engine: str) -> Unknown | None:
+    """Calico can keep its objects in a group of its API server's own (``projectcalico.org``), which is not read."""
+    if engine != "Calico":
+        return None
+    for definition in snapshot.objects(kinds.CRDS):
+        plural, _, group = definition.metadata.name.partition(".")
+        if group == "projectcalico.org":
+            return _unmodelled(f"Calico keeps {plural} in {group}, which is not read")
     missing = snapshot.missing(kinds.CRDS)
     if missing is None:
         return None
@@ -169,10 +195,6 @@ def _vpc_cni(workload: Workload) -> DataPlane:
                     elsewhere = elsewhere or Unknown(Cause.NOT_MODELLED, what)
         if _enforces(container):
             agent_enforces = True
-    if agent_enforces and env.get("NETWORK_POLICY_ENFORCING_MODE", "standard") != "standard":
-        # "strict": pods start with a default deny, and what no policy names is refused (EKS user guide).
-        what = "NETWORK_POLICY_ENFORCING_MODE is strict: pods that no policy selects are refused; not modelled yet"
-        elsewhere = elsewhere or _unmodelled(what)
     ref = workload.ref or Ref("daemonsets", "kube-system/aws-node")
 
     def flag(name: str, *, default: bool = False) -> bool:
@@ -186,9 +208,11 @@ def _vpc_cni(workload: Workload) -> DataPlane:
             "AWS_VPC_K8S_CNI_EXTERNALSNAT",
             "ENABLE_POD_ENI",
             "POD_SECURITY_GROUP_ENFORCING_MODE",
+            *(("NETWORK_POLICY_ENFORCING_MODE",) if agent_enforces else ()),
         )
         if name in env
     )
+    version = policykinds.image_version(workload.spec.containers, "amazon-k8s-cni")
     exclude = env.get("AWS_VPC_K8S_CNI_EXCLUDE_SNAT_CIDRS", "")
     return DataPlane(
         "VPC CNI",
@@ -203,6 +227,9 @@ def _vpc_cni(workload: Workload) -> DataPlane:
         strict=env.get("POD_SECURITY_GROUP_ENFORCING_MODE", "strict") != "standard",
         policies=agent_enforces,
         policy_engine="VPC CNI" if agent_enforces else "",
+        policy_kinds=policykinds.vpc_cni(version) if agent_enforces else policykinds.none(),
+        # "strict": pods start with a default deny, and what no policy names is refused (EKS user guide).
+        default_deny=agent_enforces and env.get("NETWORK_POLICY_ENFORCING_MODE", "standard") == "strict",
         subnet_discovery=flag("ENABLE_SUBNET_DISCOVERY", default=True),
         refs=(ref, *seen),
     )

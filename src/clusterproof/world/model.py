@@ -41,6 +41,10 @@ class Attachment(enum.StrEnum):
     """Security groups for pods, enforcing mode standard."""
     FARGATE = "fargate"
     """The interface of a Fargate microVM, which one pod has for itself."""
+    CONTROL_PLANE = "control plane"
+    """An interface that EKS keeps in the VPC for the API servers: no node's."""
+    BALANCER = "load balancer"
+    """An interface of a load balancer: no node's."""
 
 
 class Interface(msgspec.Struct, frozen=True):
@@ -54,6 +58,10 @@ class Interface(msgspec.Struct, frozen=True):
         refs: where this was read, in order of the derivation.
         keeps_address: whether packets that leave the VPC keep the pod's address, where that is not as the data
             plane says for all (EKS Auto Mode: its NodeClass; Fargate: always); None: as the data plane says.
+        family4: set for a pod of an IPv6 cluster, which has no IPv4 address in the VPC: the interface of its node,
+            whose IPv4 address carries what it sends over IPv4; or why it sends none, or that is not known.
+        sends_as: CIDR blocks of the addresses that its packets carry in place of its own: a load balancer's that
+            keeps those of its clients. Empty: its own.
     """
 
     attachment: Attachment
@@ -63,6 +71,13 @@ class Interface(msgspec.Struct, frozen=True):
     node_subnet: str | Unknown
     refs: tuple[Ref, ...] = ()
     keeps_address: bool | Unknown | None = None
+    family4: Interface | Unknown | None = None
+    sends_as: tuple[str, ...] = ()
+
+    @property
+    def managed(self) -> bool:
+        """Whether it is one of AWS's own, of no node: the control plane's or a load balancer's."""
+        return self.attachment in (Attachment.CONTROL_PLANE, Attachment.BALANCER)
 
 
 class PodNetwork(msgspec.Struct, frozen=True):
@@ -133,6 +148,9 @@ class NodeClass(msgspec.Struct, frozen=True):
         eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off; unknown where a
             label of a node not yet born decides it and cannot be told.
         pod_network: set for nodes of EKS Auto Mode.
+        held: under custom networking, (subnet, groups) of the VPC CNI's interfaces that nodes have beside the
+            primary, where they are not as the ENIConfig says; empty: they have none; unknown: they were not read;
+            None: as the ENIConfig says, or custom networking is off.
         fargate: the Fargate profile's name; such a node runs one pod and no other.
     """
 
@@ -149,6 +167,7 @@ class NodeClass(msgspec.Struct, frozen=True):
     eni_config: str | Unknown = ""
     annotations: Labels = msgspec.field(default_factory=dict)
     pod_network: PodNetwork | None = None
+    held: tuple[tuple[str, tuple[str, ...]], ...] | Unknown | None = None
     fargate: str = ""
     devices_known: bool = True
 
@@ -159,7 +178,7 @@ class Workload(msgspec.Struct, frozen=True):
     Attributes:
         kind: Deployment, StatefulSet, DaemonSet, Job, CronJob, ReplicaSet, Pod.
         spec, labels: of the pod that the template makes.
-        replicas: how many it wants; None when that is not a number of its own (DaemonSet, Pod).
+        replicas: how many it wants, 0 for a suspended Job; None when that is not a number of its own (DaemonSet, Pod).
         pod_names: names of its pods that are not finished, sorted by name.
         pod_nodes: the nodes of those pods, same order; "" for a pod without a node.
         claims: the sets of volume claims that its pods have (a StatefulSet's pods have one each), distinct and sorted.
@@ -185,6 +204,11 @@ class Workload(msgspec.Struct, frozen=True):
     def every_node(self) -> bool:
         """Whether it runs on all feasible nodes at once, so that no choice is free."""
         return self.kind == "DaemonSet"
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it wants no pods, so that nobody answers for it: scaled to zero, or a suspended Job."""
+        return self.installed and self.replicas == 0
 
     @property
     def id(self) -> str:
@@ -218,6 +242,9 @@ class DataPlane(msgspec.Struct, frozen=True):
         strict: POD_SECURITY_GROUP_ENFORCING_MODE is strict (the default).
         policies: True when NetworkPolicies are enforced, False when nothing enforces them.
         policy_engine: who enforces them: ``VPC CNI``, ``Calico``, ``Cilium``.
+        policy_kinds: kinds of policy besides, by their names in ``snapshot/kinds.py``, with whether they are enforced;
+            what is not named here is not.
+        default_deny: NETWORK_POLICY_ENFORCING_MODE is strict: pods that no policy selects are refused everything.
         subnet_discovery: ENABLE_SUBNET_DISCOVERY (default on from VPC CNI 1.18).
         refs: the objects and fields that say so.
     """
@@ -234,5 +261,15 @@ class DataPlane(msgspec.Struct, frozen=True):
     strict: bool = True
     policies: bool | Unknown = False
     policy_engine: str = ""
+    policy_kinds: tuple[tuple[str, bool | Unknown], ...] = ()
+    default_deny: bool = False
     subnet_discovery: bool = True
     refs: tuple[Ref, ...] = ()
+
+    def enforces(self, kind: str) -> bool | Unknown:
+        """Whether policies of a kind have any effect.
+
+        Args:
+            kind: its name in ``snapshot/kinds.py``.
+        """
+        return dict(self.policy_kinds).get(kind, False)

@@ -13,7 +13,7 @@ from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
 from clusterproof.snapshot.snapshot import Snapshot, Table
-from clusterproof.world import fargate
+from clusterproof.world import customnetworking, fargate
 from clusterproof.world.automode import Networks
 from clusterproof.world.groups import instance_id
 from clusterproof.world.karpenter import pool_templates
@@ -41,6 +41,8 @@ def node_classes(
     """All classes of all groups, sorted by id; and by group why its next nodes are not known."""
     nodes = {node.metadata.name: node for node in snapshot.objects(kinds.NODES)}
     hosts = _Hosts(snapshot)
+    if plane.custom_networking:
+        hosts.held = customnetworking.HeldInterfaces(snapshot)
     networks = Networks(snapshot)
     classes: list[NodeClass] = []
     unknown: dict[str, Unknown] = {}
@@ -75,6 +77,8 @@ def _born_once(
     if nodes is None:
         return _born(snapshot, group, members, hosts, networks, plane, readable)
     read: list[Kind[Any]] = [kinds.INSTANCES, kinds.NETWORK_INTERFACES]
+    if plane.custom_networking:
+        read += [kinds.ENI_CONFIGS, kinds.SUBNETS]
     if group.kind in _TEMPLATES:
         read += [kinds.NODE_POOLS, kinds.FARGATE_PROFILES, kinds.CLUSTERS, kinds.SUBNETS]
     others = tuple(snapshot.tables.get(kind.name) for kind in read)
@@ -105,25 +109,31 @@ def _born(
     plane: DataPlane,
     readable: Readable,
 ) -> _Born:
-    found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown]]] = defaultdict(list)
+    found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown, _Held]]] = defaultdict(list)
+    keys: set[_Key] = set()
     passing = _startup_taints(snapshot, group)
     profile = group.refs[0].key if group.kind is GroupKind.FARGATE else ""
     for node in members:
         host = hosts.fargate.of(node, profile) if profile else hosts.of(node)
         config = eni_config(plane, node.metadata.labels, node.metadata.annotations)
+        network = networks.of(node.metadata.labels, node.metadata.labels.get(ZONE, ""))
+        held = None if profile or network is not None else _held(snapshot, group, node, host, config, hosts)
         key = (
             readable.key(node.metadata.labels, node.metadata.name),
             _lasting(node, passing),
             _capacity(node.status.allocatable),
             _interface_key(host),
             config,
-            networks.of(node.metadata.labels, node.metadata.labels.get(ZONE, "")),
+            network,
         )
-        found[key].append((node, host, config))
+        # What a group would make next has no older interfaces, so such a node stands for no new one.
+        if held is None:
+            keys.add(key)
+        found[(*key, held)].append((node, host, config, held))
     result: list[NodeClass] = []
     for number, (_, items) in enumerate(sorted(found.items(), key=lambda item: item[1][0][0].metadata.name)):
         items.sort(key=lambda item: item[0].metadata.name)
-        node, host, config = items[0]
+        node, host, config, held = items[0]
         result.append(
             NodeClass(
                 id=f"{group.name}#{number}",
@@ -138,10 +148,25 @@ def _born(
                 host=host,
                 eni_config=config,
                 pod_network=networks.of(node.metadata.labels, node.metadata.labels.get(ZONE, "")),
+                held=held,
                 fargate=profile,
             )
         )
-    return tuple(result), frozenset(found)
+    return tuple(result), frozenset(keys)
+
+
+_Held = customnetworking.Held | Unknown | None
+
+
+def _held(
+    snapshot: Snapshot, group: NodeGroup, node: Node, host: Interface, config: str | Unknown, hosts: _Hosts
+) -> _Held:
+    """Which interfaces of the VPC CNI a node has, where its ENIConfig asks for others."""
+    if hosts.held is None:
+        return None
+    zone = node.metadata.labels.get(ZONE, "")
+    asked = customnetworking.configured(snapshot, config, group.name, zone, host)
+    return hosts.held.unlike(instance_id(node), node.metadata.name, asked)
 
 
 def _startup_taints(snapshot: Snapshot, group: NodeGroup) -> frozenset[Taint]:
@@ -293,6 +318,7 @@ class _Hosts:
             ):
                 self._primaries[attachment.instance_id] = interface
         self._memo: dict[tuple[tuple[str, ...], str], Interface] = {}
+        self.held: customnetworking.HeldInterfaces | None = None
         self._missing = self._what_is_missing()
 
     def _what_is_missing(self) -> Unknown:

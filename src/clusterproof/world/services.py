@@ -7,6 +7,7 @@ Sources: Kubernetes "Service" and "EndpointSlices"; reference "6. Services".
 
 from __future__ import annotations
 
+import enum
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -14,10 +15,21 @@ from functools import cached_property
 import msgspec
 
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import EndpointSlice, Labels, Service, ServicePort
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.model import Workload
+
+
+class Door(enum.StrEnum):
+    """Where a Service is dialled."""
+
+    CLUSTER = "cluster address"
+    """At its cluster address, or, where it is headless, at its endpoints."""
+    NODE = "node port"
+    """At the node port, on any node."""
+    BALANCER = "load balancer"
+    """At the address of its load balancer."""
 
 
 class Backend(msgspec.Struct, frozen=True):
@@ -26,7 +38,9 @@ class Backend(msgspec.Struct, frozen=True):
     Attributes:
         service, port: the Service and the port of it.
         workloads: those that its selector selects, sorted by id.
-        addresses: endpoint addresses that are no pod's (a Service without selector), sorted.
+        addresses: addresses of the endpoints of a Service without selector, sorted.
+        address_port: the port at these.
+        unread: why the addresses of a Service without selector are not known; None where they are, or it has one.
         ready: endpoints that are ready now; None when the endpoints were not read.
         ref: the Service as evidence.
     """
@@ -36,8 +50,27 @@ class Backend(msgspec.Struct, frozen=True):
     workloads: tuple[Workload, ...]
     addresses: tuple[str, ...] = ()
     address_port: int | None = None
+    unread: Unknown | None = None
     ready: int | None = None
     ref: Ref = msgspec.field(default_factory=lambda: Ref("services", ""))
+
+    @property
+    def key(self) -> str:
+        """``namespace/name`` of the Service."""
+        return f"{self.service.metadata.namespace}/{self.service.metadata.name}"
+
+    @property
+    def headless(self) -> bool:
+        """Whether kube-proxy leaves it alone: it has no cluster address."""
+        return self.service.spec.cluster_ip == "None"
+
+    @property
+    def local(self) -> bool:
+        """Whether a node answers its own clients only from its own endpoints (internalTrafficPolicy Local).
+
+        kube-proxy skips headless Services, which this does not touch (pkg/proxy/util ``ShouldSkipService``).
+        """
+        return self.service.spec.internal_traffic_policy == "Local" and not self.headless
 
 
 class Services:
@@ -57,6 +90,16 @@ class Services:
             self._by_namespace[service.metadata.namespace].append(service)
         self._selected: dict[str, tuple[Workload, ...]] = {}
 
+    @cached_property
+    def _labelled(self) -> dict[tuple[str, tuple[str, str]], list[Workload]]:
+        """Workloads in order, by namespace and each of their labels."""
+        found: defaultdict[tuple[str, tuple[str, str]], list[Workload]] = defaultdict(list)
+        for namespace, workloads in self._workloads.items():
+            for workload in workloads:
+                for label in workload.labels.items():
+                    found[(namespace, label)].append(workload)
+        return found
+
     def all(self) -> Mapping[str, Service]:
         """Every Service by ``namespace/name``, in snapshot order."""
         return self._services
@@ -74,12 +117,10 @@ class Services:
         key = f"{service.metadata.namespace}/{service.metadata.name}"
         if key not in self._selected:
             selector = service.spec.selector
-            found = [
-                workload
-                for workload in self._workloads.get(service.metadata.namespace, ())
-                if selector and selects(selector, workload)
-            ]
-            self._selected[key] = tuple(found)
+            # One label that it demands leads to the few workloads that it may select.
+            label = min(selector.items(), default=None)
+            candidates = self._labelled.get((service.metadata.namespace, label), ()) if label is not None else ()
+            self._selected[key] = tuple(workload for workload in candidates if selects(selector, workload))
         return self._selected[key]
 
     def of_workload(self, workload: Workload, port: int, protocol: str) -> tuple[tuple[Service, ServicePort], ...]:
@@ -102,8 +143,15 @@ class Services:
         key = f"{service.metadata.namespace}/{service.metadata.name}"
         addresses, address_port, ready = self._endpoints(service, port)
         ref = Ref("services", key, "spec.ports", f"{port.port}/{port.protocol} -> {port.target_port or port.port}")
-        workloads = self.selected(service)
-        return Backend(service, port, workloads, () if service.spec.selector else addresses, address_port, ready, ref)
+        unread = None
+        if service.spec.selector:
+            addresses, address_port = (), None
+        elif not addresses:
+            unread = self._snapshot.missing(kinds.ENDPOINT_SLICES, service.metadata.namespace) or Unknown(
+                Cause.NOT_ANSWERABLE,
+                f"Service {key} has no selector and no ready endpoint today, so where it leads is not known",
+            )
+        return Backend(service, port, self.selected(service), addresses, address_port, unread, ready, ref)
 
     def _endpoints(self, service: Service, port: ServicePort) -> tuple[tuple[str, ...], int | None, int | None]:
         """Ready addresses now, their port, and how many; the count is None when no endpoints were read."""
@@ -148,7 +196,11 @@ def selects(selector: Labels, workload: Workload) -> bool:
 
 
 def target_port(port: ServicePort, workload: Workload) -> int | None:
-    """The container port behind a Service port; None when a name is on no container of the workload."""
+    """The container port behind a Service port; None when a name is on no container of the workload.
+
+    A name is looked up on the containers, then on the init containers that stay (``restartPolicy: Always``); the
+    ports of init containers that end are nobody's (kubernetes pkg/api/v1/pod ``FindPort``; KEP-753).
+    """
     target = port.target_port
     if target is None or target in (0, ""):
         return port.port
@@ -156,7 +208,8 @@ def target_port(port: ServicePort, workload: Workload) -> int | None:
         return target
     if target.isdigit():
         return int(target)
-    for container in (*workload.spec.containers, *workload.spec.init_containers):
+    stays = (container for container in workload.spec.init_containers if container.restart_policy == "Always")
+    for container in (*workload.spec.containers, *stays):
         for item in container.ports:
             if item.name == target and item.protocol == port.protocol:
                 return item.container_port

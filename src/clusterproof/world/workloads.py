@@ -171,6 +171,8 @@ def _owner(token: _Token, parents: dict[_Owner, _Owner]) -> _Owner:
 def _from_controller(own: _Owner, obj: Controller, pods: _Members) -> Workload:
     kind, namespace, name = own
     replicas = obj.spec.parallelism if kind in ("Job", "CronJob") else obj.spec.replicas
+    if kind == "Job" and obj.spec.suspend:
+        replicas = 0
     return Workload(
         kind=kind,
         namespace=namespace,

@@ -6,14 +6,16 @@ never edited"). Everything in it is derived once and read many times.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from functools import cached_property
+from typing import Any
 
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Labels
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.dataplane import data_plane
+from clusterproof.world.endpoints import Holders
 from clusterproof.world.fargate import Profiles, undescribed
 from clusterproof.world.groups import node_groups
 from clusterproof.world.interfaces import Interfaces
@@ -30,6 +32,7 @@ class World:
 
     Attributes:
         snapshot: what it was built from.
+        memo: answers of pure functions about node classes, by their ids, which are unique in one world.
         workloads: all of them, a profile's own templates last.
         plane: the data plane.
         groups: node groups, by name.
@@ -41,6 +44,7 @@ class World:
 
     def __init__(self, snapshot: Snapshot, extra: Iterable[Workload] = (), readable_labels: Iterable[str] = ()) -> None:
         self.snapshot = snapshot
+        self.memo: dict[Hashable, Any] = {}
         self.workloads = workloads(snapshot, extra)
         self.plane: DataPlane = data_plane(snapshot, self.workloads)
         labels = list(readable_labels)
@@ -62,7 +66,17 @@ class World:
     @cached_property
     def interfaces(self) -> Interfaces:
         """Answers which interface a workload's pod has on a node class."""
-        return Interfaces(self.snapshot, self.plane, self.kubernetes_version)
+        return Interfaces(self.snapshot, self.plane, self.kubernetes_version, self.family)
+
+    @cached_property
+    def of_pod(self) -> dict[str, Workload]:
+        """The workload of each pod that is not finished, by the pod's ``namespace/name``."""
+        return {f"{workload.namespace}/{name}": workload for workload in self.workloads for name in workload.pod_names}
+
+    @cached_property
+    def holders(self) -> Holders:
+        """Answers who has an address today."""
+        return Holders(self.snapshot)
 
     @cached_property
     def fargate(self) -> Profiles:

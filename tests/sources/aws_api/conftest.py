@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from tests.e2e.moto_account import ACCOUNT, Account, environment
+from tests.e2e.motogateway import attach, of_each_zone
 from tests.sources.aws_api.faults import Proxy, faulty
 from tests.sources.aws_api.motoserver import REGION, extended_moto
 
@@ -49,6 +50,8 @@ def demo_account() -> Iterator[Demo]:
                 serviceAccount=name,
                 roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}",
             )
+        home = account.file("vpcs")["Vpcs"][0]["VpcId"]
+        attach(account.ec2, {home: of_each_zone(account.ec2, home)}, {"10.0.0.0/16": home, "10.9.0.0/16": ""})
         yield Demo(url, proxy, account)
 
 

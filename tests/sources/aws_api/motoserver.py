@@ -1,7 +1,7 @@
 """A moto server, extended by what it lacks, as a process of its own: ``python motoserver.py PORT``.
 
 Added: EKS add-ons and pod identity associations (as real EKS: a list of associations names no role), and in
-describe-cluster the VPC and the cluster security group, which real EKS makes.
+describe-cluster the VPC and the cluster security group, which real EKS makes. Mended: routes of transit gateways.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def extend() -> None:
     """Adds routes and members to moto in this process."""
     from moto.core.responses import ActionResult
     from moto.ec2.models import ec2_backends
+    from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRouteTableBackend
     from moto.eks import urls
     from moto.eks.exceptions import ResourceNotFoundException
     from moto.eks.responses import EKSResponse
@@ -116,6 +117,21 @@ def extend() -> None:
             group = groups[0] if groups else ec2.create_security_group(f"{prefix}1234567890", "EKS created", vpc)
             config |= {"vpcId": vpc, "clusterSecurityGroupId": group.id}
         return answer
+
+    def create_gateway_route(self: Any, *args: Any, **kwargs: Any) -> Any:
+        route = plain_route(self, *args, **kwargs)
+        end = route.get("transitGatewayAttachments")
+        if isinstance(end, dict):  # moto's own answer leaves it out: a list is expected
+            route["transitGatewayAttachments"] = [end]
+        return route
+
+    def search_gateway_routes(self: Any, transit_gateway_route_table_id: str, filters: Any, **_: Any) -> Any:
+        return plain_search(self, transit_gateway_route_table_id, filters)  # a page size breaks moto
+
+    plain_route = TransitGatewayRouteTableBackend.create_transit_gateway_route
+    plain_search = TransitGatewayRouteTableBackend.search_transit_gateway_routes
+    TransitGatewayRouteTableBackend.create_transit_gateway_route = create_gateway_route  # type: ignore[method-assign]
+    TransitGatewayRouteTableBackend.search_transit_gateway_routes = search_gateway_routes  # type: ignore[assignment, method-assign]
 
     for method in (
         create_addon,

@@ -30,6 +30,7 @@ class Listing(msgspec.Struct, frozen=True):
         least, most: what it may be.
         member: the answer's member that holds the objects, as it is on the wire.
         wire_token: the answer's token, as it is on the wire.
+        more: the answer's member that says whether another page follows, as it is on the wire; empty where none does.
     """
 
     token: str
@@ -38,6 +39,7 @@ class Listing(msgspec.Struct, frozen=True):
     most: int
     member: str
     wire_token: str
+    more: str = ""
 
 
 @cache
@@ -67,6 +69,7 @@ def listing(action: str) -> Listing | None:
         size.get("max", 1000 if service == "ec2" else 100),
         wire(found["result_key"]),
         wire(found["output_token"]),
+        wire(found["more_results"]) if "more_results" in found and service == "ec2" else "",
     )
 
 
@@ -166,8 +169,13 @@ def _xml_page(text: bytes, how: Listing, start: int, size: int, token_after: Any
         held.remove(item)
     for old in holder.findall(f"{space}{how.wire_token}"):
         holder.remove(old)
-    if token := token_after(len(items)):
+    for old in holder.findall(f"{space}{how.more}") if how.more else ():
+        holder.remove(old)
+    token = token_after(len(items))
+    if token:
         ElementTree.SubElement(holder, f"{space}{how.wire_token}").text = token
+    if how.more:
+        ElementTree.SubElement(holder, f"{space}{how.more}").text = "true" if token else "false"
     return ElementTree.tostring(root)
 
 

@@ -29,6 +29,8 @@ LATER = {
     "addon-names": {"addons"},
     "pod-identity-association-ids": {"pod-identity-associations"},
     "managed-prefix-lists": {"prefix-list-entries"},
+    "transit-gateway-attachments": {"transit-gateway-routes"},
+    "transit-gateway-vpc-attachments": {"transit-gateway-routes"},
 }
 """Kinds that cannot be known where another is not, since it lists their names."""
 

@@ -36,13 +36,14 @@ Raw = dict[str, Any]
 TOKEN = "stub-token"
 USER = "arn:aws:sts::111122223333:assumed-role/reader/alice"
 VERSION = "v1.34.2-eks-113cf36"
-METADATA_ONLY = "as=PartialObjectMetadataList"
 
 _BUILT_IN: dict[str, tuple[str, ...]] = {
     "apps/v1": ("deployments", "statefulsets", "daemonsets", "replicasets"),
     "batch/v1": ("jobs", "cronjobs"),
     "discovery.k8s.io/v1": ("endpointslices",),
     "networking.k8s.io/v1": ("networkpolicies",),
+    "admissionregistration.k8s.io/v1": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
+    "apiregistration.k8s.io/v1": ("apiservices",),
     "apiextensions.k8s.io/v1": ("customresourcedefinitions",),
     "authentication.k8s.io/v1": (),
     "authorization.k8s.io/v1": (),
@@ -59,7 +60,15 @@ _CORE = (
     "configmaps",
     "secrets",
 )
-_CLUSTER_SCOPED = {"nodes", "namespaces", "persistentvolumes", "customresourcedefinitions"}
+_CLUSTER_SCOPED = {
+    "nodes",
+    "namespaces",
+    "persistentvolumes",
+    "customresourcedefinitions",
+    "mutatingwebhookconfigurations",
+    "validatingwebhookconfigurations",
+    "apiservices",
+}
 
 
 FAULTS = (
@@ -367,10 +376,6 @@ class Stub:
             if not selectors:
                 metadata["remainingItemCount"] = left
         kind, texts = f"{_wire(version, name)}List", [item[1] for item in page]
-        if METADATA_ONLY in request.headers.get("accept", ""):
-            kind, version = "PartialObjectMetadataList", "meta.k8s.io/v1"
-            own = {"kind": "PartialObjectMetadata", "apiVersion": version}
-            texts = [json.dumps({**own, "metadata": item[2]["metadata"]}).encode() for item in page]
         head = json.dumps({"kind": kind, "apiVersion": version, "metadata": metadata})[:-1]
         return 200, b"".join((head.encode(), b', "items": [', b",".join(texts), b"]}\n"))
 

@@ -129,14 +129,19 @@ def test_only_helm_secrets_are_asked_for(stub: Stub, options: Options) -> None:
         assert raw.keys() == {"apiVersion", "kind", "metadata", "status", "chart", "version", "appVersion"}
 
 
-def test_existence_only_kinds_are_metadata_only(stub: Stub, options: Options) -> None:
-    """Of policies that are not modelled only names are fetched, and they keep their own kind."""
+def test_policies_of_other_kinds_are_read_whole(stub: Stub, options: Options) -> None:
+    """Which pods a policy selects stands in its spec; headers of its HTTP rules may hold credentials and are not kept."""
     stub.serve_group("cilium.io/v2", "ciliumnetworkpolicies", namespaced=True)
     policy = {"apiVersion": "cilium.io/v2", "kind": "CiliumNetworkPolicy", "metadata": {"name": "p", "namespace": "a"}}
-    stub.add("ciliumnetworkpolicies.cilium.io", {**policy, "spec": {"endpointSelector": {}}})
+    ports = [{"ports": [{"port": "80"}], "rules": {"http": [{"path": "/", "headers": ["Authorization: Bearer abc"]}]}}]
+    spec = {"endpointSelector": {"matchLabels": {"app": "a"}}, "ingress": [{"toPorts": ports}]}
+    stub.add("ciliumnetworkpolicies.cilium.io", {**policy, "spec": spec})
     kind = kinds.BY_NAME["ciliumnetworkpolicies"]
     table = snapshot_of(read_cluster(options(), kinds=[kind])).tables[kind.name]
-    assert list(table.raws()) == [policy]
+    (raw,) = table.raws()
+    assert raw["spec"]["endpointSelector"] == {"matchLabels": {"app": "a"}}
+    assert raw["spec"]["ingress"][0]["toPorts"][0]["ports"] == [{"port": "80"}]
+    assert "Bearer" not in str(raw)
 
 
 def test_progress(options: Options) -> None:

@@ -39,7 +39,7 @@ def command(
 ) -> int:
     """Say why one workload reaches another, or does not.
 
-    FROM is a workload as kind/namespace/name; a pod stands for its controller.
+    FROM is a workload as kind/namespace/name; a pod stands for its controller. control-plane means the API servers.
     TO is a workload or a Service (also as name.namespace.svc); the port is that
     of the Service or, for a workload, that of its pods.
 

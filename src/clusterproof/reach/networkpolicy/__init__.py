@@ -2,11 +2,13 @@
 
 :class:`PolicyIndex` is built once per world; :meth:`PolicyIndex.decide` judges one direction of a flow
 between two :class:`Peer`. What the API leaves to the network plugin is a :class:`Dialect`.
-AdminNetworkPolicy, BaselineAdminNetworkPolicy and ClusterNetworkPolicy are not decided here.
+AdminNetworkPolicy, BaselineAdminNetworkPolicy and ClusterNetworkPolicy: :mod:`clusterproof.reach.adminpolicy`.
 """
 
-from clusterproof.reach.networkpolicy.index import Isolation, PolicyIndex
+from clusterproof.reach.networkpolicy.index import Nearness, PolicyIndex
 from clusterproof.reach.networkpolicy.model import (
+    CALICO,
+    CILIUM,
     KUBERNETES,
     VPC_CNI,
     Decision,
@@ -17,14 +19,19 @@ from clusterproof.reach.networkpolicy.model import (
     ServiceView,
     dialect_for,
 )
+from clusterproof.reach.networkpolicy.prepared import Classes, Isolation
 
 __all__ = [
+    "CALICO",
+    "CILIUM",
     "KUBERNETES",
     "VPC_CNI",
+    "Classes",
     "Decision",
     "Dialect",
     "Direction",
     "Isolation",
+    "Nearness",
     "Outcome",
     "Peer",
     "PolicyIndex",

@@ -15,8 +15,10 @@ from typing import NamedTuple
 import msgspec
 
 from clusterproof.reach.addresses import NOWHERE, AddressSet
+from clusterproof.reach.networkpolicy.agent import lost
 from clusterproof.reach.networkpolicy.model import (
     KUBERNETES,
+    READINGS,
     Decision,
     Dialect,
     Direction,
@@ -24,6 +26,7 @@ from clusterproof.reach.networkpolicy.model import (
     Peer,
     ServiceView,
 )
+from clusterproof.reach.networkpolicy.prepared import NOT_ISOLATED, Classes, Isolation, Policy, prepare
 from clusterproof.reach.networkpolicy.rules import (
     ALL,
     Admission,
@@ -31,12 +34,10 @@ from clusterproof.reach.networkpolicy.rules import (
     Rule,
     admits,
     either,
-    rule_of,
     select,
-    selector_text,
 )
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
-from clusterproof.snapshot.kubernetes import Labels, LabelSelector, NetworkPolicy
+from clusterproof.snapshot.kubernetes import Labels, NetworkPolicy
 from clusterproof.world.selectors import Truth, all_of
 from clusterproof.world.workloads import GENERATED_LABELS
 
@@ -44,29 +45,7 @@ PROTOCOLS = ("TCP", "UDP", "SCTP")
 """The protocols that NetworkPolicies define."""
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """One policy, prepared: per direction whether it isolates, and its rules; ``ref`` is its pod selector."""
-
-    key: str
-    selector: LabelSelector
-    ref: Ref
-    isolates: dict[Direction, Truth]
-    rules: dict[Direction, tuple[Rule, ...]]
-
-
-class Isolation(NamedTuple):
-    """The policies that isolate a class of pods in one direction, by name.
-
-    Attributes:
-        certain: those that select it.
-        possible: those of which that cannot be said, each with why.
-    """
-
-    certain: tuple[Policy, ...] = ()
-    possible: tuple[tuple[Policy, Unknown], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.certain or self.possible)
+_WAYS: tuple[Direction, ...] = ("ingress", "egress")
 
 
 class _Core(NamedTuple):
@@ -79,32 +58,21 @@ class _Core(NamedTuple):
     part: AddressSet = NOWHERE
 
 
-NOT_ISOLATED = Isolation()
+class Nearness(NamedTuple):
+    """How the two ends lie to one another, as far as policies make exceptions for it.
+
+    Attributes:
+        own_node: the far side is the pod's own node, or a host-network pod on it.
+        itself: the far side is the very same pod.
+        dialled: it goes by a Service's cluster address.
+    """
+
+    own_node: bool = False
+    itself: bool = False
+    dialled: bool = False
 
 
-def _prepare(policy: NetworkPolicy) -> Policy:
-    spec, name = policy.spec, policy.metadata.namespace
-    types = spec.policy_types or (("Ingress", "Egress") if spec.egress else ("Ingress",))
-    strange = [one for one in types if one not in ("Ingress", "Egress")]
-    doubt: Truth = (
-        Unknown(Cause.NOT_MODELLED, f"policyTypes holds {strange[0]!r}, which Kubernetes refuses", "correct the policy")
-        if strange
-        else False
-    )
-    key = f"{name}/{policy.metadata.name}"
-    return Policy(
-        key=key,
-        selector=spec.pod_selector,
-        ref=Ref("networkpolicies", key, "spec.podSelector", selector_text(spec.pod_selector)),
-        isolates={
-            "ingress": "Ingress" in types or doubt,
-            "egress": "Egress" in types or doubt,
-        },
-        rules={
-            "ingress": tuple(rule_of(rule, i, name) for i, rule in enumerate(spec.ingress)),
-            "egress": tuple(rule_of(rule, i, name) for i, rule in enumerate(spec.egress)),
-        },
-    )
+_FAR = Nearness()
 
 
 class PolicyIndex:
@@ -128,17 +96,16 @@ class PolicyIndex:
             labels = policy.spec.pod_selector.match_labels
             demanded = min((item for item in labels.items() if item[0] not in GENERATED_LABELS), default=None)
             namespace = self._by_label.setdefault(policy.metadata.namespace, {})
-            namespace.setdefault(demanded, []).append(_prepare(policy))
+            namespace.setdefault(demanded, []).append(prepare(policy))
         self._isolation: dict[tuple[Direction, int], Isolation] = {}
-        self._classes: dict[object, int] = {}
-        self._class_of: dict[int, tuple[Peer, int]] = {}
+        self._classes = Classes()
         self._cores: dict[tuple[object, ...], _Core] = {}
 
     def isolation(self, peer: Peer, direction: Direction) -> Isolation:
         """The policies that isolate a pod in a direction."""
         if not peer.is_pod or peer.namespace is None or peer.namespace not in self._by_label:
             return NOT_ISOLATED
-        key = (direction, self._class(peer))
+        key = (direction, self._classes.of(peer))
         found = self._isolation.get(key)
         if found is None:
             found = self._isolation[key] = self._isolate(peer.namespace, peer.labels, peer.unknown_labels, direction)
@@ -178,6 +145,7 @@ class PolicyIndex:
         *,
         via_service: ServiceView | None = None,
         same_node_host: bool = False,
+        itself: bool = False,
     ) -> Decision:
         """Whether the policies that select ``subject`` let a flow pass in one direction.
 
@@ -187,84 +155,43 @@ class PolicyIndex:
             other: the far side.
             port: the container port at the destination, after any Service was resolved.
             protocol: TCP, UDP or SCTP; of others NetworkPolicies say nothing.
-            via_service: on egress, the Service whose cluster address the client dials; it matters only
-                where the dialect judges before the translation.
-            same_node_host: ``other`` is the subject's own node (or a host-network pod on it), which is
-                always allowed.
+            via_service: the Service whose cluster address the client dials; rules read it on egress only, and
+                only where the dialect judges before the translation.
+            same_node_host: ``other`` is the subject's own node (or a host-network pod on it).
+            itself: ``other`` is the subject: one pod, not another of its workload.
         """
+        dialled = via_service is not None and not via_service.headless
+        near = Nearness(same_node_host, itself, dialled) if same_node_host or itself or dialled else _FAR
         seen: bytes | None = None
-        if via_service is not None:
-            if direction == "egress" and self.dialect.cluster_ip_before_nat and not via_service.headless:
-                seen = msgspec.json.encode(via_service, order="sorted")
-            else:
-                via_service = None
-        key = (direction, self._class(subject), self._class(other), port, protocol, seen, same_node_host)
+        if via_service is not None and direction == "egress" and self.dialect.cluster_ip_before_nat and near.dialled:
+            seen = msgspec.json.encode(via_service, order="sorted")
+        else:
+            via_service = None
+        key = (direction, self._classes.of(subject), self._classes.of(other), port, protocol, seen, near)
         core = self._cores.get(key)
         if core is None:
             flow = Flow(direction, subject, other, port, protocol.upper(), via_service)
-            core = self._cores[key] = self._decide(flow, same_node_host)
+            core = self._cores[key] = self._decide(flow, near)
         return Decision(core.outcome, core.words, subject, other, core.refs, core.selected_by, core.part)
 
-    def _class(self, peer: Peer) -> int:
-        """A number for all peers that no policy can tell apart."""
-        held = self._class_of.get(id(peer))
-        if held is not None:
-            return held[1]
-        space = peer.namespace_labels
-        key = (
-            peer.namespace,
-            space if isinstance(space, Unknown) else frozenset(space.items()),
-            frozenset(peer.labels.items()),
-            peer.unknown_labels,
-            peer.ports,
-            peer.addresses,
-            peer.host_network,
-            peer.owned,
-            peer.enforced,
-        )
-        number = self._classes.setdefault(key, len(self._classes))
-        self._class_of[id(peer)] = (peer, number)  # holding the peer keeps its id from being used again
-        return number
-
-    def _decide(self, flow: Flow, same_node_host: bool) -> _Core:
-        free = self._free(flow, same_node_host)
-        if free is not None:
-            return free
-        isolation = self.isolation(flow.subject, flow.direction)
-        if not isolation:
-            if self.incomplete is not None:
-                return _unknown(self.incomplete, "not all NetworkPolicies were read")
-            return _Core("allowed", f"no NetworkPolicy selects {{subject}} for {flow.direction}")
-        core = self._judge(flow, isolation)
-        doubt = self._enforcement(flow.subject)
-        if doubt is not None and core.outcome != "allowed":
-            return _Core(
-                doubt,
-                _plain(f"whether NetworkPolicies are enforced is not known: {doubt.detail}"),
-                core.refs,
-                core.selected_by,
-            )
-        return core
-
-    def _free(self, flow: Flow, same_node_host: bool) -> _Core | None:
-        """What is allowed whatever the policies say."""
-        subject = flow.subject
+    def exempt(self, direction: Direction, subject: Peer, near: Nearness) -> str | None:
+        """Why no policy of any tier touches a flow, as a template of words; None where one may."""
         if self.dialect.enforced is False:
-            return _Core("allowed", "not enforced: nothing in this cluster enforces NetworkPolicies")
+            return "not enforced: nothing in this cluster enforces NetworkPolicies"
         if subject.enforced is False:
-            return _Core(
-                "allowed",
-                _plain(f"not enforced: {self.dialect.name} enforces no NetworkPolicy where ") + "{subject} runs",
-            )
+            return _plain(f"not enforced: {self.dialect.name} enforces no NetworkPolicy where ") + "{subject} runs"
         if subject.host_network:
-            return _Core("allowed", "not enforced: {subject} is on the host network")
+            return "not enforced: {subject} is on the host network"
         if subject.namespace is None:
-            return _Core("allowed", "{subject} is not a pod: no NetworkPolicy selects it")
-        if same_node_host:
-            return _Core("allowed", "traffic between {subject} and its own node is always allowed")
+            return "{subject} is not a pod: no NetworkPolicy selects it"
+        if near.itself and not near.dialled:
+            return "{subject} reaches itself: its own address never leaves the pod"
+        if near.own_node and self._own_node(direction, subject, near) is True:
+            return "traffic between {subject} and its own node is always allowed"
         return None
 
-    def _enforcement(self, subject: Peer) -> Unknown | None:
+    def doubts(self, subject: Peer) -> Unknown | None:
+        """Why a refusal of a pod's traffic may not be enforced; None where it is."""
         for known in (self.dialect.enforced, subject.enforced):
             if isinstance(known, Unknown):
                 return known
@@ -276,7 +203,96 @@ class PolicyIndex:
             )
         return None
 
-    def _judge(self, flow: Flow, isolation: Isolation) -> _Core:
+    def _own_node(self, direction: Direction, subject: Peer, near: Nearness) -> Truth:
+        """Whether a pod and its own node always reach one another, in one direction and way."""
+        if self.dialect.default_deny and not any(self.isolation(subject, way).certain for way in _WAYS):
+            return Unknown(
+                Cause.NOT_ANSWERABLE,
+                "Kubernetes says that traffic between a pod and its own node is always allowed; in strict enforcing "
+                "mode not all versions of the agent let it pass",
+            )
+        if direction == "ingress":
+            return True
+        if near.dialled and self.dialect.cluster_ip_before_nat:
+            return Unknown(
+                Cause.NOT_ANSWERABLE,
+                "Kubernetes says that traffic of a pod to its own node is always allowed; the VPC CNI sees the "
+                "Service's cluster address, and no rule admits that",
+            )
+        return self.dialect.own_node_egress
+
+    def _decide(self, flow: Flow, near: Nearness) -> _Core:
+        free = self.exempt(flow.direction, flow.subject, near)
+        if free is not None:
+            return _Core("allowed", free)
+        core = self._governed(flow)
+        if core.outcome == "allowed" or isinstance(core.outcome, Unknown):
+            return core
+        softer = self._softer(flow.direction, flow.subject, near)
+        if softer is not None:
+            return core._replace(outcome=softer, words=_plain(softer.detail))
+        doubt = self.doubts(flow.subject)
+        if doubt is None:
+            return core
+        lead = "whether NetworkPolicies are enforced is not known (if they are: {}; if not: allowed): {}"
+        return core._replace(outcome=doubt, words=_plain(lead.format(core.outcome, doubt.detail)), part=NOWHERE)
+
+    def _softer(self, direction: Direction, subject: Peer, near: Nearness) -> Unknown | None:
+        """Why a refusal between a pod and itself, or its own node, is not certain."""
+        if near.own_node:
+            truth = self._own_node(direction, subject, near)
+            return truth if isinstance(truth, Unknown) else None
+        if near.itself:
+            return Unknown(
+                Cause.NOT_ANSWERABLE,
+                "Kubernetes says that a pod cannot be kept from itself; by a Service its packets leave the pod, and no "
+                "rule admits them",
+            )
+        return None
+
+    def _governed(self, flow: Flow) -> _Core:
+        """What the policies say of a flow that nothing exempts."""
+        isolation = self.isolation(flow.subject, flow.direction)
+        if not isolation:
+            if self.incomplete is not None:
+                return _unknown(self.incomplete, "not all NetworkPolicies were read")
+            return self._ungoverned(flow)
+        core = self._judge(flow, isolation, self.dialect)
+        return self._both_readings(flow, isolation, core) if isinstance(core.outcome, Unknown) else core
+
+    def _ungoverned(self, flow: Flow) -> _Core:
+        """No policy isolates the subject in this direction."""
+        allowed = _Core("allowed", f"no NetworkPolicy selects {{subject}} for {flow.direction}")
+        if not self.dialect.default_deny:
+            return allowed
+        elsewhere = self.isolation(flow.subject, "egress" if flow.direction == "ingress" else "ingress")
+        if elsewhere.certain:
+            # Any policy that selects the pod ends its default deny (aws-network-policy-agent, issue 319).
+            return allowed
+        if elsewhere.possible:
+            return _unknown(elsewhere.possible[0][1], "strict enforcing mode refuses what no policy selects")
+        return _Core("refused", "strict enforcing mode: no NetworkPolicy selects {subject}, so everything is refused")
+
+    def _both_readings(self, flow: Flow, isolation: Isolation, core: _Core) -> _Core:
+        """An answer that the plugin leaves open: both of them are told, and where they agree it is none."""
+        for name, words in READINGS.items():
+            if getattr(self.dialect, name) is not core.outcome:
+                continue
+            found = [
+                self._judge(flow, isolation, msgspec.structs.replace(self.dialect, **{name: answer}))
+                for answer in (True, False)
+            ]
+            if found[0].outcome == found[1].outcome:
+                return found[0]
+            said = [one.outcome if isinstance(one.outcome, str) else "unknown" for one in found]
+            why = core.outcome
+            if isinstance(why, Unknown):
+                both = f"{why.detail} ({words[0]}: {said[0]}; {words[1]}: {said[1]})"
+                told = msgspec.structs.replace(why, detail=both)
+                return core._replace(outcome=told, words=core.words.replace(_plain(why.detail), _plain(both)))
+        return core
+
+    def _judge(self, flow: Flow, isolation: Isolation, dialect: Dialect) -> _Core:
         count = len(isolation.certain)
         if flow.protocol not in PROTOCOLS:
             return _unknown(
@@ -284,10 +300,11 @@ class PolicyIndex:
                 "a NetworkPolicy selects the pod",
                 selected_by=count,
             )
-        found, by = self._admission(flow, isolation.certain)
+        found, by = _admission(flow, isolation.certain, dialect)
         if by is not None and count:
-            return _allowed(by, count)
-        alternatives = [self._admission(flow, (policy,)) for policy, _ in isolation.possible]
+            doubt = lost(flow, isolation, dialect)
+            return _allowed(by, count) if doubt is None else _unknown(doubt, "admitted", selected_by=count)
+        alternatives = [_admission(flow, (policy,), dialect) for policy, _ in isolation.possible]
         if not count and self.incomplete is None and all(one.whole for one, _ in alternatives):
             return _allowed(alternatives[0][1], 0)  # selected or not, it passes
         refs = tuple(one.ref for one in isolation.certain)
@@ -313,20 +330,23 @@ class PolicyIndex:
                 return one.unknown or why
         return self.incomplete
 
-    def _admission(self, flow: Flow, policies: Sequence[Policy]) -> tuple[Admission, tuple[Policy, Rule] | None]:
-        """What the rules of some policies admit together, and the rule that admits the whole, if one does."""
-        found: list[Admission] = []
-        partly: tuple[Policy, Rule] | None = None
-        for policy in policies:
-            for rule in policy.rules[flow.direction]:
-                one = admits(rule, flow, self.dialect)
-                if one.whole:
-                    return ALL, (policy, rule)
-                if one.part:
-                    partly = partly or (policy, rule)
-                found.append(one)
-        together = either(found, flow.other.addresses)
-        return together, partly if together.whole else None
+
+def _admission(
+    flow: Flow, policies: Sequence[Policy], dialect: Dialect
+) -> tuple[Admission, tuple[Policy, Rule] | None]:
+    """What the rules of some policies admit together, and the rule that admits the whole, if one does."""
+    found: list[Admission] = []
+    partly: tuple[Policy, Rule] | None = None
+    for policy in policies:
+        for rule in policy.rules[flow.direction]:
+            one = admits(rule, flow, dialect)
+            if one.whole:
+                return ALL, (policy, rule)
+            if one.part:
+                partly = partly or (policy, rule)
+            found.append(one)
+    together = either(found, flow.other.addresses)
+    return together, partly if together.whole else None
 
 
 def _select(count: int) -> str:

@@ -24,7 +24,8 @@ class Peer(msgspec.Struct, frozen=True):
             (``kubernetes.io/metadata.name``) is known even where the rest is not.
         labels: the pod's labels.
         unknown_labels: keys of labels that it has as well, with values that are not known (a controller's own).
-        ports: container ports, for named ports; read on the destination only.
+        ports: ports of its containers, for named ports; read on the destination only.
+        sidecar_ports: those of its sidecars (init containers that keep running), which not every plugin reads.
         addresses: where its address may come from: a subnet's space, or the one address. Empty means not known.
         host_network: it has the node's address and not one of its own.
         owned: it has ownerReferences: the VPC CNI promises enforcement for such pods only.
@@ -43,6 +44,7 @@ class Peer(msgspec.Struct, frozen=True):
     enforced: bool | Unknown = True
     name: str = ""
     unknown_labels: tuple[str, ...] = ()
+    sidecar_ports: tuple[ContainerPort, ...] = ()
 
     @property
     def is_pod(self) -> bool:
@@ -82,6 +84,21 @@ _CNI_DEPENDENT = Unknown(
     Cause.NOT_ANSWERABLE, "whether an ipBlock matches addresses of the cluster's own depends on the network plugin"
 )
 _HOST_PODS = Unknown(Cause.NOT_ANSWERABLE, "whether a selector matches host-network pods depends on the network plugin")
+_NODES = Unknown(
+    Cause.NOT_ANSWERABLE,
+    "whether an ipBlock matches nodes depends on policy-cidr-match-mode of ConfigMap cilium-config",
+)
+_SIDECARS = Unknown(
+    Cause.NOT_ANSWERABLE, "whether a named port is looked for on sidecars, too, depends on the network plugin"
+)
+
+
+def _own_node(engine: str) -> Unknown:
+    return Unknown(
+        Cause.NOT_ANSWERABLE,
+        f"Kubernetes says that traffic of a pod to its own node is always allowed; {engine} judges it by the pod's "
+        "egress policies",
+    )
 
 
 class Dialect(msgspec.Struct, frozen=True):
@@ -96,8 +113,11 @@ class Dialect(msgspec.Struct, frozen=True):
         cluster_ip_before_nat: the egress hook sees the Service's cluster address, not the endpoint's.
         named_egress_ports_by_address: whether a named port in an egress rule without selectors
             (an ``ipBlock``, or all destinations) is resolved on a destination pod.
-        max_ports: unique ports per protocol that one rule may hold; 0 is no limit.
+        sidecar_ports: whether named ports are resolved on sidecars, too.
+        own_node_egress: whether a pod always reaches its own node, whatever its egress policies say.
+        max_ports: unique combinations of port and protocol that may apply to one address; 0 is no limit.
         needs_owner: enforcement is promised only for pods with ownerReferences.
+        default_deny: pods that no policy selects are refused everything (strict enforcing mode).
     """
 
     name: str = "Kubernetes"
@@ -107,8 +127,11 @@ class Dialect(msgspec.Struct, frozen=True):
     selectors_match_host_pods: bool | Unknown = _HOST_PODS
     cluster_ip_before_nat: bool = False
     named_egress_ports_by_address: bool = True
+    sidecar_ports: bool | Unknown = True
+    own_node_egress: bool | Unknown = True
     max_ports: int = 0
     needs_owner: bool = False
+    default_deny: bool = False
 
 
 KUBERNETES = Dialect()
@@ -120,6 +143,7 @@ VPC_CNI = Dialect(
     selectors_match_host_pods=False,
     cluster_ip_before_nat=True,
     named_egress_ports_by_address=False,
+    sidecar_ports=False,
     max_ports=24,
     needs_owner=True,
 )
@@ -128,19 +152,54 @@ VPC_CNI = Dialect(
 Sources: EKS User Guide, "Limit pod traffic with Kubernetes network policies", Considerations;
 aws/amazon-network-policy-controller-k8s ``pkg/resolvers/endpoints.go`` (host-network pods are skipped,
 ``getMatchingServiceClusterIPs``, ``convertToPolicyInfoPortForCIDRs``; named ports of ingress rules by
-address resolve on the destination pods since its pull request 92). Matching is by address, pods' included.
+address resolve on the destination pods since its pull request 92) and ``pkg/k8s/pod_utils.go`` (a port's name is
+looked for on containers only); aws/aws-network-policy-agent ``pkg/fwruleprocessor`` (the node's own address is in the
+tables of both directions) and ``pkg/ebpf/c`` (24 entries per address). Matching is by address, pods' included.
 """
 
+CALICO = Dialect(
+    name="Calico",
+    ip_block_matches_pods=True,
+    selectors_match_host_pods=False,
+    sidecar_ports=_SIDECARS,
+    own_node_egress=_own_node("Calico"),
+)
+"""Calico, chained: ``ipBlock`` becomes a net that is compared with the packet's address, after translation
+(projectcalico/calico, ``libcalico-go/lib/backend/k8s/conversion``); selectors match workload endpoints, which
+host-network pods have not (Calico documentation, "Host endpoints")."""
 
-def dialect_for(engine: str, enforced: bool | Unknown = True) -> Dialect:
+CILIUM = Dialect(
+    name="Cilium",
+    ip_block_matches_pods=False,
+    ip_block_matches_nodes=_NODES,
+    selectors_match_host_pods=False,
+    sidecar_ports=_SIDECARS,
+    own_node_egress=_own_node("Cilium"),
+)
+"""Cilium, chained: CIDRs apply where one side is neither managed by Cilium nor a node of the cluster; nodes are
+matched only where ``policy-cidr-match-mode`` says so (Cilium documentation, "Layer 3 Policies", "IP/CIDR based")."""
+
+
+def dialect_for(engine: str, enforced: bool | Unknown = True, *, default_deny: bool = False) -> Dialect:
     """The dialect of an enforcing plugin by its name (``VPC CNI``); any other has Kubernetes' open questions.
 
     Args:
         engine: ``DataPlane.policy_engine``.
         enforced: ``DataPlane.policies``.
+        default_deny: ``DataPlane.default_deny``.
     """
-    known = VPC_CNI if engine == VPC_CNI.name else msgspec.structs.replace(KUBERNETES, name=engine or KUBERNETES.name)
-    return msgspec.structs.replace(known, enforced=enforced)
+    known = next((one for one in (VPC_CNI, CALICO, CILIUM) if one.name == engine), None)
+    dialect = known or msgspec.structs.replace(KUBERNETES, name=engine or KUBERNETES.name)
+    return msgspec.structs.replace(dialect, enforced=enforced, default_deny=default_deny)
+
+
+READINGS = {
+    "ip_block_matches_pods": ("by address", "addresses outside the cluster only"),
+    "ip_block_matches_nodes": ("if it does", "if it does not"),
+    "selectors_match_host_pods": ("if it does", "if it does not"),
+    "sidecar_ports": ("if it is", "if it is not"),
+}
+"""What a dialect may leave open, and how its two answers are called."""
 
 
 class Decision(msgspec.Struct, frozen=True):

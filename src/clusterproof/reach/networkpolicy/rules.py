@@ -139,38 +139,29 @@ def select_namespace(selector: LabelSelector, name: str, labels: Labels | Unknow
 def admits(rule: Rule, flow: Flow, dialect: Dialect) -> Admission:
     """What one rule admits of a flow."""
     if flow.service is not None:
-        return _admits_cluster_ip(rule, flow, flow.service, dialect)
-    pods = flow.subject.ports if flow.direction == "ingress" else flow.other.ports
+        return _admits_cluster_ip(rule, flow, flow.service)
     nameless = flow.direction == "egress" and not dialect.named_egress_ports_by_address
-    by_pod = ports_match(rule.ports, flow.port, flow.protocol, pods)
-    by_address = ports_match(rule.ports, flow.port, flow.protocol, None if nameless else pods)
+    by_pod = _pod_ports(rule.ports, flow, dialect)
+    by_address = ports_match(rule.ports, flow.port, flow.protocol, None) if nameless else by_pod
     if not rule.peers:
-        found = admission(by_address)
-    else:
-        found = either(
-            (
-                both(_peer(peer, rule, flow, dialect), by_address if peer.ip_block is not None else by_pod)
-                for peer in rule.peers
-            ),
-            flow.other.addresses,
-        )
-    return _within_limit(found, rule, flow, dialect)
-
-
-def _within_limit(found: Admission, rule: Rule, flow: Flow, dialect: Dialect) -> Admission:
-    if not dialect.max_ports or found.nothing:
-        return found
-    unique = {(one.port, one.end_port) for one in rule.ports if one.protocol == flow.protocol}
-    if len(unique) <= dialect.max_ports:
-        return found
-    return Admission(
-        unknown=Unknown(
-            Cause.NOT_MODELLED,
-            f"{rule.field} names {len(unique)} {flow.protocol} ports, more than the {dialect.max_ports} that "
-            f"{dialect.name} supports in one rule",
-            "split the rule or use endPort",
-        )
+        return admission(by_address)
+    return either(
+        (
+            both(_peer(peer, rule, flow, dialect), by_address if peer.ip_block is not None else by_pod)
+            for peer in rule.peers
+        ),
+        flow.other.addresses,
     )
+
+
+def _pod_ports(ports: tuple[NetworkPolicyPort, ...], flow: Flow, dialect: Dialect) -> Truth:
+    """Whether a rule's ports hold the flow's, names resolved on the destination pod."""
+    pod = flow.subject if flow.direction == "ingress" else flow.other
+    found = ports_match(ports, flow.port, flow.protocol, pod.ports)
+    if found is True or not pod.sidecar_ports or dialect.sidecar_ports is False:
+        return found
+    wider = ports_match(ports, flow.port, flow.protocol, (*pod.ports, *pod.sidecar_ports))
+    return dialect.sidecar_ports if wider is True and isinstance(dialect.sidecar_ports, Unknown) else wider
 
 
 def ports_match(
@@ -281,7 +272,7 @@ def _ip_block(block: IPBlock, other: Peer, dialect: Dialect) -> Admission:
 # --- cluster addresses before translation (VPC CNI) -----------------------------------------
 
 
-def _admits_cluster_ip(rule: Rule, flow: Flow, service: ServiceView, dialect: Dialect) -> Admission:
+def _admits_cluster_ip(rule: Rule, flow: Flow, service: ServiceView) -> Admission:
     """Egress to a Service's cluster address where the hook stands before the translation.
 
     The controller adds the cluster address of every Service whose *selector* the rule's pod selector matches,
@@ -290,7 +281,7 @@ def _admits_cluster_ip(rule: Rule, flow: Flow, service: ServiceView, dialect: Di
     """
     by_address = ports_match(rule.ports, service.port, flow.protocol, None)
     if not rule.peers:
-        return _within_limit(admission(by_address), rule, flow, dialect)
+        return admission(by_address)
     truths: list[Truth] = []
     for peer in rule.peers:
         malformed = _malformed(peer)
@@ -303,7 +294,7 @@ def _admits_cluster_ip(rule: Rule, flow: Flow, service: ServiceView, dialect: Di
         else:
             found = _selectors(peer, rule.namespace, service.namespace, service.namespace_labels, service.selector)
             truths.append(found if found is False else all_of((found, _service_ports(rule, flow, service))))
-    return _within_limit(admission(any_of(truths)), rule, flow, dialect)
+    return admission(any_of(truths))
 
 
 def _service_ports(rule: Rule, flow: Flow, service: ServiceView) -> Truth:

@@ -50,6 +50,7 @@ from clusterproof.snapshot.aws.eks import (
     PodIdentityAssociationId,
     VpcConfig,
 )
+from clusterproof.snapshot.aws.elb import BalancerZone, LoadBalancer, TargetGroup
 from clusterproof.snapshot.aws.groups import (
     IpPermission,
     IpRange,
@@ -80,12 +81,24 @@ from clusterproof.snapshot.aws.network import (
     Vpc,
     VpcPeeringConnection,
 )
+from clusterproof.snapshot.aws.transit import (
+    TransitGateway,
+    TransitGatewayAssociation,
+    TransitGatewayAttachment,
+    TransitGatewayOptions,
+    TransitGatewayRoute,
+    TransitGatewayRouteAttachment,
+    TransitGatewayRoutes,
+    TransitGatewayVpcAttachment,
+    TransitGatewayVpcOptions,
+)
 
 __all__ = [
     "Addon",
     "AddonName",
     "AutoScalingGroup",
     "AutoScalingInstance",
+    "BalancerZone",
     "CidrBlockAssociation",
     "Cluster",
     "ComputeConfig",
@@ -111,6 +124,7 @@ __all__ = [
     "LaunchTemplateOverride",
     "LaunchTemplateSpecification",
     "LaunchTemplateVersion",
+    "LoadBalancer",
     "ManagedPrefixList",
     "MemoryInfo",
     "MixedInstancesPolicy",
@@ -145,7 +159,17 @@ __all__ = [
     "SecurityGroupRule",
     "Subnet",
     "Tag",
+    "TargetGroup",
     "TemplateInterface",
+    "TransitGateway",
+    "TransitGatewayAssociation",
+    "TransitGatewayAttachment",
+    "TransitGatewayOptions",
+    "TransitGatewayRoute",
+    "TransitGatewayRouteAttachment",
+    "TransitGatewayRoutes",
+    "TransitGatewayVpcAttachment",
+    "TransitGatewayVpcOptions",
     "UserIdGroupPair",
     "VCpuInfo",
     "Vpc",

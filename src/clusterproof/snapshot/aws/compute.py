@@ -31,6 +31,8 @@ class InstanceInterface(Ec2, frozen=True):
     subnet_id: str = ""
     vpc_id: str = ""
     private_ip_address: str = ""
+    interface_type: str = "interface"
+    description: str = ""
     groups: tuple[GroupIdentifier, ...] = ()
     attachment: InterfaceAttachment | None = None
 

@@ -30,6 +30,7 @@ class Subnet(Ec2, frozen=True):
     subnet_id: str
     vpc_id: str = ""
     availability_zone: str = ""
+    availability_zone_id: str = ""
     cidr_block: str = ""
     ipv6_cidr_block_association_set: tuple[Ipv6CidrAssociation, ...] = field(
         default=(), name="Ipv6CidrBlockAssociationSet"

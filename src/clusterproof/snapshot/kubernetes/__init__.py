@@ -17,6 +17,15 @@ from clusterproof.snapshot.kubernetes.addons import (
     SecurityGroupPolicySpec,
     ServiceAccount,
 )
+from clusterproof.snapshot.kubernetes.adminpolicies import OtherPolicy
+from clusterproof.snapshot.kubernetes.called import (
+    APIService,
+    APIServiceSpec,
+    ServiceReference,
+    Webhook,
+    WebhookClient,
+    WebhookConfiguration,
+)
 from clusterproof.snapshot.kubernetes.meta import (
     Labels,
     LabelSelector,
@@ -44,7 +53,6 @@ from clusterproof.snapshot.kubernetes.network import (
     NetworkPolicyPeer,
     NetworkPolicyPort,
     NetworkPolicySpec,
-    OtherPolicy,
     Service,
     ServicePort,
     ServiceSpec,
@@ -108,6 +116,8 @@ from clusterproof.snapshot.kubernetes.storage import (
 from clusterproof.snapshot.kubernetes.workloads import Controller, ControllerSpec, CronJob, CronJobSpec, JobTemplate
 
 __all__ = [
+    "APIService",
+    "APIServiceSpec",
     "Affinity",
     "AmiTerm",
     "ClaimSource",
@@ -189,6 +199,7 @@ __all__ = [
     "Service",
     "ServiceAccount",
     "ServicePort",
+    "ServiceReference",
     "ServiceSpec",
     "Taint",
     "TargetRef",
@@ -197,5 +208,8 @@ __all__ = [
     "Volume",
     "VolumeNodeAffinity",
     "VolumeSource",
+    "Webhook",
+    "WebhookClient",
+    "WebhookConfiguration",
     "WeightedPodAffinityTerm",
 ]

@@ -26,11 +26,31 @@ class ServiceSpec(Obj, frozen=True):
     publish_not_ready_addresses: bool = False
     internal_traffic_policy: str = "Cluster"
     external_traffic_policy: str = ""
+    load_balancer_class: str = ""
+    load_balancer_source_ranges: tuple[str, ...] = ()
+    health_check_node_port: int = 0
+
+
+class BalancerAddress(Obj, frozen=True):
+    """One way into a load balancer; ``ip_mode`` empty means ``VIP`` where there is an ``ip``."""
+
+    ip: str = ""
+    hostname: str = ""
+    ip_mode: str = ""
+
+
+class BalancerStatus(Obj, frozen=True):
+    ingress: tuple[BalancerAddress, ...] = ()
+
+
+class ServiceStatus(Obj, frozen=True):
+    load_balancer: BalancerStatus = field(default_factory=BalancerStatus)
 
 
 class Service(Obj, frozen=True):
     metadata: Metadata
     spec: ServiceSpec = field(default_factory=ServiceSpec)
+    status: ServiceStatus = field(default_factory=ServiceStatus)
 
 
 class TargetRef(Obj, frozen=True):
@@ -115,12 +135,6 @@ class NetworkPolicySpec(Obj, frozen=True):
     policy_types: tuple[str, ...] = ()
     ingress: tuple[IngressRule, ...] = ()
     egress: tuple[EgressRule, ...] = ()
-
-
-class OtherPolicy(Obj, frozen=True):
-    """A policy of a kind that is not modelled: only that it exists is read."""
-
-    metadata: Metadata
 
 
 class NetworkPolicy(Obj, frozen=True):

@@ -14,6 +14,7 @@ class ControllerSpec(Obj, frozen=True):
     template: PodTemplate = field(default_factory=PodTemplate)
     replicas: int | None = None
     parallelism: int | None = None
+    suspend: bool = False
     selector: LabelSelector | None = None
     service_name: str = ""
 

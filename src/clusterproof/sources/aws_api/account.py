@@ -16,9 +16,10 @@ from clusterproof.sources.aws_api import requests, workers
 from clusterproof.sources.aws_api.calls import Request, Result, call_for, too_late
 from clusterproof.sources.aws_api.failures import code_of, credentials_failed, explain
 from clusterproof.sources.aws_api.merge import merged, unread
+from clusterproof.sources.aws_api.reading import Account
 from clusterproof.sources.aws_api.records import AccountOptions, AccountRead, Identity, Needed, Needs
 from clusterproof.sources.aws_api.session import Source, check_options
-from clusterproof.sources.aws_api.steps import Account, read_networks, read_own
+from clusterproof.sources.aws_api.steps import read_networks, read_own
 from clusterproof.sources.aws_api.workers import Call
 
 Observer = Callable[[str], None]

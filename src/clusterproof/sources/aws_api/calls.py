@@ -26,8 +26,12 @@ _PAGE = {
     "DescribeSecurityGroupRules": 1000,
     "DescribeSecurityGroups": 1000,
     "DescribeSubnets": 1000,
+    "DescribeTransitGatewayAttachments": 1000,
+    "DescribeTransitGatewayVpcAttachments": 1000,
+    "DescribeTransitGateways": 1000,
     "DescribeVpcPeeringConnections": 1000,
     "DescribeVpcs": 1000,
+    "SearchTransitGatewayRoutes": 1000,
 }
 """Most objects per page (EC2 API reference, ``MaxResults`` of each); all other calls allow 100."""
 
@@ -85,6 +89,8 @@ class Result:
         elif isinstance(call.failure, _InCircles):
             stuck = f"{what} could not be read to the end: {action} in {region} leads to the same page again and again"
             self.missing = Unknown(Cause.INCOMPLETE, stuck, "read again")
+        elif isinstance(call.failure, _Withheld):
+            self.missing = Unknown(Cause.INCOMPLETE, f"{what} could not be read to the end: {action} gives no more")
         elif call.failure is not None:
             if code_of(call.failure) in request.absent:
                 return
@@ -105,6 +111,10 @@ class _NoAnswer(Exception):  # noqa: N818 - it is no error of ours
 
 class _InCircles(Exception):  # noqa: N818 - it is no error of ours
     """A page's token leads to a page that was read before: reading on would never end."""
+
+
+class _Withheld(Exception):  # noqa: N818 - it is no error of ours
+    """The answer says that there is more, and nothing leads to it."""
 
 
 def call_for(request: Request, source: Source, page_size: int = 0) -> Call:
@@ -135,11 +145,13 @@ def _pages(client: Any, operation: str, params: Raw, page_size: int) -> Iterator
         seen: set[str] = set()
         for page in client.get_paginator(name).paginate(**params, PaginationConfig={"PageSize": size}):
             # Botocore sees only a page that leads to itself, and reads round a longer circle for ever.
-            token = str(page.get("NextToken") or page.get("nextToken") or "")
+            token = str(page.get("NextToken") or page.get("nextToken") or page.get("NextMarker") or "")
             if token and token in seen:
                 raise _InCircles
             seen.add(token)
             yield page
+            if page.get("AdditionalRoutesAvailable") and not token:
+                raise _Withheld
     else:
         yield getattr(client, name)(**params)
 

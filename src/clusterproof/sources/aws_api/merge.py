@@ -10,12 +10,13 @@ from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, not_collected
 from clusterproof.sources.answers import Answer
+from clusterproof.sources.aws_api.reading import Account
 from clusterproof.sources.aws_api.requests import NETWORK
-from clusterproof.sources.aws_api.steps import Account
 
 
 class _Owned(msgspec.Struct):
     owner: str = msgspec.field(default="", name="OwnerId")
+    gateway_owner: str = msgspec.field(default="", name="TransitGatewayOwnerId")
 
 
 _OWNER = msgspec.json.Decoder(_Owned)
@@ -66,7 +67,8 @@ def merged(kind: Kind[Any], accounts: list[Account], asked: list[Account]) -> An
 def _owner(item: bytes) -> str:
     """The account that an EC2 object belongs to; empty where it does not tell."""
     try:
-        return _OWNER.decode(item).owner
+        found = _OWNER.decode(item)
+        return found.owner or found.gateway_owner
     except msgspec.ValidationError:
         return ""
 

@@ -1,9 +1,10 @@
 """Which calls each kind takes, and how they are limited to the networks that the cluster uses.
 
-VPCs, subnets, peering connections, managed prefix lists and Auto Scaling groups are
-read whole. Security groups and their rules, interfaces, route tables and network
-ACLs are read for the VPCs involved: the cluster's, those of its node groups and
-instances, and those peered with them; node groups, launch templates, instances and
+VPCs, subnets, peering connections, transit gateways with their attachments, managed
+prefix lists and Auto Scaling groups are read whole. Security groups and their rules,
+interfaces, route tables and network ACLs are read for the VPCs involved: the cluster's,
+those of its node groups and instances, those peered with them, and those that a route
+leads to through a transit gateway; node groups, launch templates, instances and
 instance types for those that the cluster uses. Where it is not known what the cluster
 uses, everything is read. Such a kind counts as complete: rules look these objects up
 by id, and an id that was not read is unknown, never absent.
@@ -28,9 +29,15 @@ IN_VPC: tuple[Kind[Any], ...] = (
     kinds.NETWORK_ACLS,
 )
 """Kinds that are read for the VPCs involved."""
-WHOLE: tuple[Kind[Any], ...] = (kinds.VPCS, kinds.SUBNETS, kinds.PEERINGS, kinds.MANAGED_PREFIX_LISTS)
+WHOLE: tuple[Kind[Any], ...] = (
+    *(kinds.VPCS, kinds.SUBNETS, kinds.PEERINGS, kinds.MANAGED_PREFIX_LISTS),
+    *(kinds.TRANSIT_GATEWAYS, kinds.TRANSIT_GATEWAY_ATTACHMENTS, kinds.TRANSIT_GATEWAY_VPC_ATTACHMENTS),
+)
 """Kinds that are read whole, in every account."""
-NETWORK: tuple[Kind[Any], ...] = (*WHOLE, *IN_VPC, kinds.SECURITY_GROUP_RULES, kinds.PREFIX_LIST_ENTRIES)
+NETWORK: tuple[Kind[Any], ...] = (
+    *(*WHOLE, *IN_VPC),
+    *(kinds.SECURITY_GROUP_RULES, kinds.PREFIX_LIST_ENTRIES, kinds.TRANSIT_GATEWAY_ROUTES),
+)
 """Kinds that accounts beside the cluster's are asked for: those that share or peer its VPC."""
 
 
@@ -74,6 +81,8 @@ _GONE_TEMPLATE = frozenset(
 )
 GONE = frozenset({"ResourceNotFoundException"})
 """What EKS answers where one that its list named is not there any more."""
+GONE_TABLE = frozenset({"InvalidRouteTableID.NotFound"})
+"""What EC2 answers for a route table of a transit gateway that is not there, or is another account's."""
 _NAMES_CLUSTER = ("kubernetes.io/cluster/", "k8s.io/cluster-autoscaler/")
 
 
@@ -107,6 +116,13 @@ def described(one_of: Described, cluster_name: str, name: str) -> Request:
 def prefix_list(identity: str) -> Request:
     """get-managed-prefix-list-entries of one list."""
     return request(kinds.PREFIX_LIST_ENTRIES, {"PrefixListId": identity}, f"prefix list {identity}")
+
+
+def gateway_routes(table: str) -> Request:
+    """search-transit-gateway-routes of one table."""
+    states = {"Name": "state", "Values": ["active", "blackhole"]}
+    params = {"TransitGatewayRouteTableId": table, "Filters": [states]}
+    return request(kinds.TRANSIT_GATEWAY_ROUTES, params, f"transit gateway route table {table}", GONE_TABLE)
 
 
 def in_vpcs(kind: Kind[Any], vpcs: Sequence[str]) -> list[Request]:

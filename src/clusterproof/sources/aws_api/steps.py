@@ -8,47 +8,15 @@ from typing import Any
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
-from clusterproof.sources.aws_api import requests
-from clusterproof.sources.aws_api.calls import Request, Result, call_for, whole
+from clusterproof.sources.aws_api import requests, transit
+from clusterproof.sources.aws_api.calls import Request, call_for, whole
 from clusterproof.sources.aws_api.failures import code_of
-from clusterproof.sources.aws_api.records import Identity, Needs
-from clusterproof.sources.aws_api.session import Source
+from clusterproof.sources.aws_api.reading import Account
+from clusterproof.sources.aws_api.records import Needs
 from clusterproof.sources.aws_api.workers import Call
 
 Run = Callable[[list[Call]], None]
 Wanted = Collection[Kind[Any]]
-
-
-class Account:
-    """One profile while it is read.
-
-    Attributes:
-        results: what the calls gave, by kind.
-        limits: kinds that are known to be incomplete here although every call worked, with the reason.
-    """
-
-    def __init__(self, source: Source, identity: Identity, page_size: int) -> None:
-        self.source = source
-        self.identity = identity
-        self.page_size = page_size
-        self.results: dict[str, list[Result]] = {}
-        self.limits: dict[str, Unknown] = {}
-
-    def result(self, request: Request, call: Call) -> Result:
-        """What a call that has ended gave."""
-        return Result(request, call, self.identity, self.source.region)
-
-    def items(self, kind: Kind[Any]) -> list[bytes]:
-        """The objects of a kind so far."""
-        return [item for result in self.results.get(kind.name, ()) for item in result.items]
-
-    def typed(self, kind: Kind[Any]) -> list[Any]:
-        """The objects of a kind so far, as structs."""
-        return requests.typed(kind, self.items(kind))
-
-    def complete(self, kind: Kind[Any]) -> bool:
-        """Whether all calls of a kind worked."""
-        return kind.name in self.results and not any(result.missing for result in self.results[kind.name])
 
 
 def _read(pairs: Sequence[tuple[Account, Request]], run: Run) -> None:
@@ -187,7 +155,20 @@ def read_networks(accounts: list[Account], cluster: str, wanted: Wanted, needed:
         home.results.setdefault(kinds.LAUNCH_TEMPLATE_VERSIONS.name, [])
     if kinds.PREFIX_LIST_ENTRIES in wanted:
         second += _entries(accounts)
+    if kinds.TRANSIT_GATEWAY_ROUTES in wanted:
+        second += transit.routes(accounts, own)
     _read(second, run)
+    joined = transit.led_to(accounts, own) - {*vpcs, ""} if vpcs else set()
+    _read(
+        [
+            (account, request)
+            for account in accounts
+            for kind in requests.IN_VPC
+            if kind in wanted and joined
+            for request in requests.in_vpcs(kind, sorted(joined))
+        ],
+        run,
+    )
     third: list[tuple[Account, Request]] = []
     if kinds.SECURITY_GROUP_RULES in wanted:
         third += [(account, request) for account in accounts for request in _rules(account)]
@@ -197,6 +178,7 @@ def read_networks(accounts: list[Account], cluster: str, wanted: Wanted, needed:
     _read(third, run)
     for account in accounts:
         _gather_entries(account)
+        transit.gather(account)
     return _foreign(accounts, own, peered)
 
 

@@ -25,8 +25,6 @@ from clusterproof.sources.kubernetes_api.options import ClusterOptions
 T = TypeVar("T")
 
 JSON = "application/json"
-METADATA_ONLY = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
-"""Names and labels without the rest (Kubernetes API Concepts, "Metadata-only fetches"); servers may still send all."""
 
 MAX_ANSWER_BYTES = 512 * 1024 * 1024
 _LONGEST_WAIT = 30.0

@@ -17,7 +17,7 @@ from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.sources.answers import gather
 from clusterproof.sources.gather import Gathered
-from clusterproof.sources.kubernetes_api.client import JSON, METADATA_ONLY, Client, Stopped
+from clusterproof.sources.kubernetes_api.client import Client, Stopped
 from clusterproof.sources.kubernetes_api.discovery import resource_of
 from clusterproof.sources.kubernetes_api.pool import Ahead
 
@@ -49,7 +49,6 @@ class Listing:
         self._api_version = api_version
         self._page = min(page, _LARGE.get(resource_of(kind), page))
         self._told = told
-        self._metadata_only = kind in kinds.OTHER_POLICIES
         self.gathered = Gathered(kind)
         self.answered = False
 
@@ -105,10 +104,9 @@ class Listing:
             params += _HELM
         if token:
             params.append(("continue", token))
-        accept = METADATA_ONLY if self._metadata_only else JSON
-        page = self._client.ask(self._path(namespace), _Page, until=until, params=params, accept=accept)
+        page = self._client.ask(self._path(namespace), _Page, until=until, params=params)
         wire = "Secret" if self._kind is kinds.HELM_RELEASES else self._kind.wire
-        if page.kind not in (f"{wire}List", "PartialObjectMetadataList", "List"):
+        if page.kind not in (f"{wire}List", "List"):
             answered = f"the API server answered with a {page.kind[:60]}, not with a {wire}List"
             raise Stopped(Cause.NOT_ANSWERABLE, answered)
         if page.items is msgspec.UNSET or (page.items is None and page.metadata and page.metadata.continue_):
@@ -119,16 +117,9 @@ class Listing:
     def _take(self, page: _Page) -> Unknown | None:
         """Takes a page's objects; why one of them could not be taken, or None."""
         items: list[Any] = page.items or []
-        if page.kind == "PartialObjectMetadataList":
-            items = [self._whole(item) for item in items]
         odd = gather(self.gathered, items)
         self._told(len(self.gathered.lines))
         return odd
-
-    def _whole(self, item: msgspec.Raw) -> dict[str, Any]:
-        """An object of which only the metadata came, under its own name."""
-        raw: dict[str, Any] = msgspec.json.decode(item)
-        return raw | {"apiVersion": self._api_version, "kind": self._kind.wire}
 
     def _path(self, namespace: str) -> str:
         root = f"/apis/{self._api_version}" if "/" in self._api_version else f"/api/{self._api_version}"

@@ -1,0 +1,85 @@
+"""Node ports by brute force: a first packet to a node, and what the node sends on (rules 6.5 and 6.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.reach.twin.brute import Brute, Party, Said, come_to, target_of
+from tests.reach.twin.packets import Spot
+from tests.reach.twin.plan import Behind
+from tests.reach.twin.rulings import Answer, Asked, Seen
+
+NODE_PORT = 30080
+
+
+def through(
+    brute: Brute, client: Party, server: Party, via: Behind, node: Spot, *, with_client: bool, with_server: bool
+) -> Said:
+    """What all connections to a node's port come to.
+
+    Args:
+        brute: the plan's answers.
+        client: who dials.
+        server: who answers.
+        via: the Service.
+        node: the node that is dialled, on its primary interface.
+        with_client: the client is on that node.
+        with_server: the server is.
+    """
+    number = target_of(via, server.pods)
+    if number is None:
+        return Said("blocked")
+    host = client.pods is not None and client.pods.host
+    local = via.outside_local and not (with_client and host)
+    if local and not with_server:
+        # Whether a node without an endpoint serves its own pods all the same is kube-proxy's to be told.
+        return Said("unknown", open=True) if with_client else Said("blocked")
+    if local and server.spot.way == "strict":
+        return Said("unknown", open=True)
+    door = Party(None, node)
+    first = list(_leg(brute, client, door, NODE_PORT, via.protocol, same_node=with_client, egress=True))
+    if local:
+        second = list(
+            _leg(brute, client, server, number, via.protocol, same_node=with_client, egress=False, wire=False)
+        )
+    else:
+        second = list(_leg(brute, door, server, number, via.protocol, same_node=with_server, egress=False))
+    answers = [_both(one, other) for one in set(first) for other in set(second)]
+    # Whether Calico's policies see addresses before or after a node translates them is not defined.
+    undefined = brute.plan.engine.startswith("calico") and bool(brute.plan.policies or brute.plan.admin)
+    legs = (("to the node", come_to(first)), ("from the node", come_to(second)))
+    return Said(come_to(answers), undefined or None in answers, legs)
+
+
+def _both(one: Answer, other: Answer) -> Answer:
+    return False if False in (one, other) else None if None in (one, other) else True
+
+
+def _leg(
+    brute: Brute,
+    client: Party,
+    server: Party,
+    port: int,
+    protocol: str,
+    *,
+    same_node: bool,
+    egress: bool,
+    wire: bool = True,
+) -> Iterator[Answer]:
+    """One answer for every packet of one stretch; a party without pods is a node."""
+    # A pod that the node leads back to itself is masqueraded (kube-proxy's hairpin rule): its own node calls.
+    one_pod = same_node and client.pods is not None and client.pods == server.pods and client.pods.kind == "DaemonSet"
+    asked = Asked(port, protocol, None, same_node, itself=one_pod)
+    crosses = wire and (not same_node or "strict" in (client.spot.way, server.spot.way))
+    for source, target, packet in brute.network.sent(client.spot, server.spot, port, protocol):
+        here, there = _seen(client, source), _seen(server, target)
+        said: set[Answer] = {brute.rulings.passes("ingress", there, here, asked)}
+        if egress:
+            said.add(brute.rulings.passes("egress", here, there, asked))
+        if crosses:
+            said |= set(brute.network.layers(packet).values())
+        yield False if False in said else None if None in said else True
+
+
+def _seen(party: Party, address: str) -> Seen:
+    return Seen(party.pods, address, node=party.pods is None)
