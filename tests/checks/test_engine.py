@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from clusterproof.checks import reach as reach_check
 from clusterproof.checks.context import Context, Settings
 from clusterproof.checks.engine import findings, run, worst_first
 from clusterproof.errors import NotFoundError, UsageError
-from clusterproof.profiles.model import Cel, Check, Level, Schedulable, Subject
+from clusterproof.profiles.model import Cel, Check, Level, Parameter, Schedulable, Subject
 from clusterproof.snapshot import kinds, redact
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.snapshot import Snapshot, Table, UnknownField, table_of
+from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, UnknownField, table_of
 from clusterproof.verdict.algebra import Verdict
 from tests.checks.ask import ask, profile, reach, requirement, two_groups
 from tests.world.build import Tiny
@@ -44,6 +45,27 @@ def test_not_applicable_by_condition() -> None:
     """A condition that is false makes the requirement not applicable."""
     asked = requirement(Check(schedulable=Schedulable("deploy/app/client")), applies="false")
     assert ask(two_groups(FRONT), asked).verdict is Verdict.NOT_APPLICABLE
+
+
+def test_a_default_that_stands_for_an_unread_version_excuses_nothing() -> None:
+    """Where Helm's releases were not read, what a later version may need is unknown; read and none, it does not apply."""
+    asked = requirement(Check(schedulable=Schedulable("deploy/app/client")), applies="version.of == 'later'")
+    versioned = msgspec.structs.replace(
+        profile(asked), parameters={"version.of": Parameter(title="a version", default="early", helm="chart")}
+    )
+    tiny = two_groups(FRONT, BACK, nodes=2)
+    denied = Unknown(Cause.DENIED, "helmreleases could not be read", "grant list secrets")
+    for read, verdict in (
+        (table_of(kinds.HELM_RELEASES, []), Verdict.NOT_APPLICABLE),
+        (Table(kinds.HELM_RELEASES, MemoryLines(()), (Coverage("", denied),)), Verdict.UNKNOWN),
+    ):
+        snapshot = tiny.snapshot()
+        whole = Snapshot(snapshot.meta, {**snapshot.tables, kinds.HELM_RELEASES.name: read})
+        (found,) = findings(Context(whole, versioned))
+        assert found.verdict is verdict
+    assert [unknown.remedy for unknown in found.unknowns] == ["grant list secrets"]
+    (chosen,) = findings(Context(whole, versioned, Settings(parameters={"version.of": "early"})))
+    assert chosen.verdict is Verdict.NOT_APPLICABLE
 
 
 def test_condition_that_errs_is_unknown() -> None:

@@ -93,6 +93,10 @@ class Context:
         _refuse_unknown("node set", settings.node_sets, profile.node_sets)
         _refuse_unknown("workload", settings.workloads, profile.workloads)
         self.parameters = tuple(_parameter(name, profile, settings, snapshot) for name in profile.parameters)
+        self.unsettled = {
+            line.name: why for line in self.parameters if (why := _unsettled(line, profile, snapshot)) is not None
+        }
+        """Parameters whose default stands in for an installed version that was not looked for everywhere, with why."""
         values = {line.name: line.value for line in self.parameters}
         templates = {
             name: (template, _workload(name, template))
@@ -324,6 +328,17 @@ def _parameter(name: str, profile: Profile, settings: Settings, snapshot: Snapsh
     if definition.unreadable and not is_version(version):
         return ParameterLine(name, definition.default, f"{where} says {version!r}: {definition.unreadable}")
     return ParameterLine(name, version, where)
+
+
+def _unsettled(line: ParameterLine, profile: Profile, snapshot: Snapshot) -> Unknown | None:
+    definition = profile.parameters[line.name]
+    if not definition.helm or line.origin != (definition.unreadable or "default"):
+        return None
+    missing = snapshot.missing(kinds.HELM_RELEASES)
+    if missing is None:
+        return None
+    what = f"which version of {definition.helm} is installed, which {line.name} follows ({missing.detail})"
+    return Unknown(missing.cause, what, missing.remedy or f"give it: --set {line.name}=VERSION")
 
 
 def _installed(chart: str, snapshot: Snapshot) -> tuple[str, str] | None:

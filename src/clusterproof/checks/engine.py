@@ -46,6 +46,9 @@ def _finding(asker: Asker, requirement: Requirement) -> Finding:
     context = asker.context
     held = applies(context.profile, requirement, context.values)
     if held is False:
+        unsettled = _unsettled(context, requirement)
+        if unsettled is not None:
+            return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", unsettled)
         return _bare(context, requirement, Verdict.NOT_APPLICABLE, _not_applicable(context, requirement))
     try:
         found = _decide(asker, requirement)
@@ -58,6 +61,15 @@ def _finding(asker: Asker, requirement: Requirement) -> Finding:
     if isinstance(held, Unknown):
         return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", held)
     return found
+
+
+def _unsettled(context: Context, requirement: Requirement) -> Unknown | None:
+    """Why it may apply although a default says that it does not: what was not read may say otherwise.
+
+    Where the default says that it applies, it is judged: the document's rule is then the careful one.
+    """
+    read = names_of(requirement.applies or context.profile.applies)
+    return next((why for name, why in context.unsettled.items() if name in read), None)
 
 
 def _not_applicable(context: Context, requirement: Requirement) -> str:

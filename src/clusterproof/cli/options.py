@@ -26,6 +26,9 @@ DUMP_KINDS = (
     "deployments",
     "statefulsets",
     "daemonsets",
+    "replicasets",
+    "jobs",
+    "cronjobs",
     "services",
     "endpointslices",
     "networkpolicies",
@@ -336,8 +339,10 @@ def _read(inputs: Inputs, profile: str, *, quiet: bool) -> Snapshot:
         if not live.offered():
             raise UsageError(
                 "no input was named; name a snapshot or a directory, or dump the cluster and name the files:\n"
-                f"  kubectl get {','.join(DUMP_KINDS)} -A -o json |\n"
-                "    clusterproof check - AWS-JSON-DIRECTORY --profile dynamo\n"
+                f"  KINDS={','.join(DUMP_KINDS)}\n"
+                "  helm list -A -o json > helm.json\n"
+                "  kubectl get $KINDS -A -o json |\n"
+                "    clusterproof check - helm.json AWS-JSON-DIRECTORY --collected $KINDS --profile dynamo\n"
                 "or try it first without a cluster: clusterproof demo"
             )
         return live.read(inputs.cluster, profile, quiet=quiet)

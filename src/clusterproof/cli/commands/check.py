@@ -64,10 +64,13 @@ def command(
     From a pipe, this is enough of Kubernetes (the AWS side: files of ./aws):
 
     \b
-      KINDS=nodes,pods,deployments,statefulsets,daemonsets,services,endpointslices
-      KINDS=$KINDS,networkpolicies,persistentvolumeclaims,persistentvolumes
-      KINDS=$KINDS,namespaces,customresourcedefinitions
-      kubectl get $KINDS -A -o json | clusterproof check - ./aws --profile dynamo
+      KINDS=nodes,pods,deployments,statefulsets,daemonsets,replicasets,jobs
+      KINDS=$KINDS,cronjobs,services,endpointslices,networkpolicies
+      KINDS=$KINDS,persistentvolumeclaims,persistentvolumes,namespaces
+      KINDS=$KINDS,customresourcedefinitions
+      helm list -A -o json > helm.json
+      kubectl get $KINDS -A -o json |
+        clusterproof check - helm.json ./aws --collected $KINDS --profile dynamo
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
