@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from clusterproof import api
 from clusterproof.checks import reach as reach_check
 from clusterproof.checks.context import Context, Settings
 from clusterproof.checks.engine import findings, run, worst_first
@@ -10,6 +11,7 @@ from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.profiles.model import Cel, Check, Level, Parameter, Schedulable, Subject
 from clusterproof.snapshot import kinds, redact
 from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.overlay import AddPermission, Delete, Overlay, apply
 from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, UnknownField, table_of
 from clusterproof.verdict.algebra import Verdict
 from tests.checks.ask import ask, profile, reach, requirement, two_groups
@@ -202,3 +204,29 @@ def test_on_limits_the_client() -> None:
     """A subject with a node set is asked about there alone."""
     found = ask(two_groups(FRONT, nodes=2), reach(Subject(workload="deploy/app/client", on="all")))
     assert found.verdict is Verdict.DEPENDS
+
+
+def test_a_pass_says_what_it_rests_on() -> None:
+    """Where no Service publishes the port, and where a pod template is assumed, the one line of the pass says so."""
+    demo = api.load_world("demo")
+    groups = {g.group_name: g.group_id for g in demo.objects(kinds.SECURITY_GROUPS)}
+    peer = [{"GroupId": groups["gpu-nodes"]}]
+    rule = {"IpProtocol": "tcp", "FromPort": 2379, "ToPort": 2379, "UserIdGroupPairs": peer}
+    services = [key for key in demo.tables["services"].index if "etcd" in key]
+    open_ = AddPermission(groups["system-nodes"], egress=False, permission=rule)
+    found = api.check(
+        apply(demo, Overlay((open_, *(Delete("services", key) for key in services)))), "dynamo", fixes=False
+    )
+    etcd = next(f for f in found.findings if f.id == "dynamo/etcd-from-gpu-nodes")
+    assert etcd.verdict is Verdict.PASS
+    assert etcd.summary == "gpu reaches etcd:2379 (by address: no Service publishes it)"
+    gone = [
+        Delete(kind, key)
+        for kind in ("deployments", "replicasets", "pods")
+        for key in demo.tables[kind].index
+        if "decodeworker" in key
+    ]
+    found = api.check(apply(demo, Overlay(tuple(gone))), "dynamo", fixes=False)
+    worker = next(f for f in found.findings if f.id == "dynamo/dynamo-worker-can-be-scheduled")
+    assert worker.verdict is Verdict.PASS
+    assert worker.summary.endswith("(with the profile's assumed pod)")

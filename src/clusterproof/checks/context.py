@@ -15,6 +15,7 @@ from clusterproof.checks.head import GroupLine, ParameterLine
 from clusterproof.checks.lookup import find_workload
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.placement.places import Places, places
+from clusterproof.placement.requests import effective
 from clusterproof.profiles.functions import is_version
 from clusterproof.profiles.model import Evidence, FindWorkload, Profile, Template, WorkloadDefinition
 from clusterproof.profiles.port import PortRange
@@ -151,8 +152,10 @@ class Context:
         if template is not None:
             source, workload = template
             note = source.note or "the profile's own pod template"
+            if definition.find:
+                note += ": none is installed" if missing is None else ": whether one is installed is not known"
             return Named((workload,), note, missing, source.image_bytes)
-        return Named((), "not found", missing)
+        return Named((), "not found" if missing is None else "whether it is installed is not known", missing)
 
     def _unread(self, ways: Iterable[FindWorkload]) -> Unknown | None:
         """What was not read and may hold a workload that these ways find."""
@@ -178,10 +181,9 @@ class Context:
         containers = (*workload.spec.containers, *workload.spec.init_containers)
         if way.image and not any(re.search(way.image, container.image) for container in containers):
             return False
-        if way.resource and not any(
-            way.resource in container.resources.requests or way.resource in container.resources.limits
-            for container in containers
-        ):
+        whole = (workload.spec.resources,) if workload.spec.resources is not None else ()
+        asked = (*(container.resources for container in containers), *whole)
+        if way.resource and not any(way.resource in effective(resources) for resources in asked):
             return False
         return not (way.service_labels or way.service_port) or self._behind_service(workload, way)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from clusterproof._version import __version__
 from clusterproof.checks import objects, reach, schedulable
 from clusterproof.checks.cel import applies
@@ -124,6 +126,7 @@ def report(context: Context, found: tuple[Finding, ...], fail_on: Level = Level.
         data_plane=context.world.plane.name,
         sources=meta.sources,
         overlays=meta.overlays,
+        unread_nodes=snapshot.missing(kinds.NODES) or msgspec.UNSET,
     )
     return Report(
         schema=SCHEMA,

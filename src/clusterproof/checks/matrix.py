@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from clusterproof.checks.cells import Cell
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Matrix, MatrixCell, Side
 from clusterproof.checks.parties import Sides
 from clusterproof.placement.places import Place
 from clusterproof.reach.trace import Outcome
+from clusterproof.snapshot import kinds
 
 
 def matrix_of(context: Context, clients: Sides, servers: Sides, port: str, cells: Sequence[Cell]) -> Matrix:
@@ -21,8 +24,8 @@ def matrix_of(context: Context, clients: Sides, servers: Sides, port: str, cells
     # Two groups that meet on one node only, where that is not forced, have nothing that counts.
     by_groups = {token: members for token, members in by_groups.items() if any(cell.counts for cell in members)}
     return Matrix(
-        client=", ".join(party.text for party in clients.parties if party.places),
-        server=", ".join(party.text for party in servers.parties if party.places),
+        client=", ".join(party.shown for party in clients.parties if party.places),
+        server=", ".join(party.shown for party in servers.parties if party.places),
         port=port,
         clients=_heads(context, (cell.client for cell in cells)),
         servers=_heads(context, (cell.server for cell in cells)),
@@ -38,12 +41,14 @@ def _heads(context: Context, places: Iterable[Place]) -> tuple[Side, ...]:
         nodes.setdefault(node_class.group, {})[node_class.id] = len(node_class.nodes)
         if isinstance(place.interface.security_groups, tuple):
             groups.setdefault(node_class.group, set()).update(place.interface.security_groups)
+    unread = True if context.world.snapshot.missing(kinds.NODES) is not None else msgspec.UNSET
     return tuple(
         Side(
             name,
             sum(counts.values()),
             context.world.groups[name].can_grow,
             tuple(sorted(groups.get(name, ()))),
+            unread,
         )
         for name, counts in sorted(nodes.items())
     )

@@ -14,7 +14,7 @@ from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Odds, Side
 from clusterproof.checks.matrix import matrix_of
 from clusterproof.checks.odds import odds_of
 from clusterproof.checks.parties import Party, Sides, resolve, unread_places
-from clusterproof.checks.words import recipe_notes, summary_of, unique
+from clusterproof.checks.words import BY_ADDRESS, absence, recipe_notes, summary_of, unique, with_reservations
 from clusterproof.profiles.model import Reach, Requirement
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.trace import Outcome
@@ -90,6 +90,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach) -> Finding:
             what = f"{several} workloads stand behind the Service, so there are no odds of which one answers"
             odds = Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
     summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
+    summary = with_reservations(summary, tally.verdict, notes)
     notes += recipe_notes(context, clients, servers)
     return Finding(
         id=f"{context.profile.name}/{requirement.id}",
@@ -179,7 +180,7 @@ def questions(
             # Clients by name get nowhere on this port; whether they dial the pods themselves is not known.
             key = f"{others[0].metadata.namespace}/{others[0].metadata.name}"
             missing = Unknown(Cause.NOT_ANSWERABLE, f"Service {key} selects {workload.id} and does not publish {ports}")
-        note = f"{workload.id}: {ports}: {why}; the pods' own port is judged, by address"
+        note = f"{workload.id}: {ports}: {why}; {BY_ADDRESS}"
         yield Question(ports.low, ports.protocol, None, by_name=False, unread=missing), [note]
         return
     service, published = cluster_ip[0]
@@ -217,11 +218,18 @@ def _absent(context: Context, requirement: Requirement, check: Reach, clients: S
     """A side was not found: unknown, or not applicable where the requirement says so."""
     missing = unique([*clients.absent, *servers.absent])
     verdict = Verdict.UNKNOWN if missing or requirement.absent == "unknown" else Verdict.NOT_APPLICABLE
-    what = [
-        f"no node group for the set {side.empty_set}" if side.empty_set else f"{subject.workload} was not found"
-        for side, subject in ((clients, check.from_), (servers, check.to))
-        if not side.parties
-    ]
+    what: list[str] = []
+    unread: list[str] = []
+    for side, subject in ((clients, check.from_), (servers, check.to)):
+        if side.parties:
+            continue
+        if side.empty_set:
+            what.append(side.how[0] if side.absent else f"no node group for the set {side.empty_set}")
+            unread += [side.absent[0].detail] if side.absent else []
+            continue
+        named = context.named(subject.workload)
+        what.append(absence(subject.workload, named.missing))
+        unread += [named.missing.detail] if named.missing is not None else []
     return Finding(
         id=f"{context.profile.name}/{requirement.id}",
         verdict=verdict,
@@ -230,7 +238,7 @@ def _absent(context: Context, requirement: Requirement, check: Reach, clients: S
         summary="; ".join(what),
         source=requirement.source,
         category=requirement.category,
-        cause="; ".join(what),
+        cause="; ".join(unique(unread)) or "; ".join(what),
         unknowns=tuple(missing),
         notes=tuple(unique([*clients.how, *servers.how, *requirement.notes])),
         symptoms=requirement.symptoms,

@@ -29,6 +29,22 @@ def listed(names: Iterable[str]) -> str:
     return found[0] if len(found) == 1 else ", ".join(found[:-1]) + f" and {found[-1]}" if found else "nothing"
 
 
+def absence(name: str, missing: Unknown | None) -> str:
+    """That a named workload was not found; where not everything was read that may hold it, no more than that."""
+    return f"{name} was not found" if missing is None else f"whether {name} is installed is not known"
+
+
+BY_ADDRESS = "the pods' own port is judged, by address"
+
+
+def with_reservations(summary: str, verdict: Verdict, notes: Iterable[str]) -> str:
+    """A pass with what it rests on besides what was read, in a word: whoever reads one line reads that too."""
+    notes = list(notes)
+    marks = ["by address: no Service publishes it"] if any(note.endswith(BY_ADDRESS) for note in notes) else []
+    marks += ["with the profile's assumed pod"] if any(": assumed" in note for note in notes) else []
+    return f"{summary} ({'; '.join(marks)})" if marks and verdict is Verdict.PASS else summary
+
+
 def summary_of(
     tally: Tally,
     matrix: Matrix | None,
@@ -43,7 +59,7 @@ def summary_of(
         return (stuck[0] if stuck else f"nothing was found to ask about {target}"), ""
     by_outcome: dict[str, list[str]] = {}
     for side in matrix.clients:
-        name = side.group if side.nodes else f"{side.group} (no nodes yet)"
+        name = side.group if side.nodes else f"{side.group} ({'nodes not read' if side.unread else 'no nodes yet'})"
         by_outcome.setdefault(_word(side.group, matrix), []).append(name)
     works, blocked = by_outcome.get("works", []), by_outcome.get("blocked", [])
     varies = by_outcome.get("varies", [])
