@@ -1,18 +1,20 @@
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 import pytest
 
 from clusterproof import api
-from clusterproof.checks.attribution import _smallest
+from clusterproof.checks.attribution import TRIALS, _smallest
 from clusterproof.checks.changes import Compared as Side
 from clusterproof.checks.changes import Comparison, VerdictChange, comparison, verdict_changes
 from clusterproof.profiles.model import Level
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.overlay import AddPermission, Delete, Overlay, Put, SetField, apply
-from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.snapshot.snapshot import Snapshot, table_of
 from clusterproof.verdict.algebra import Verdict
 from tests.checks.excuses import finding, report
 
@@ -117,6 +119,37 @@ def test_rules_and_their_group_are_one_change(demo: Snapshot) -> None:
     )
     found, _ = compared(demo, new)
     assert [(o.kind, o.key, o.change) for o in found.objects] == [("security-groups", system, "changed")]
+
+
+def test_a_cluster_with_other_ids_is_compared_in_few_trials(demo: Snapshot) -> None:
+    """Every node group's id is another one: the objects that matter are found among all of them, with progress."""
+    gpu, system = group(demo, "gpu-nodes"), group(demo, "system-nodes")
+    opened = apply(
+        demo, Overlay(tuple(AddPermission(system, egress=False, permission=permission(p, gpu)) for p in (2379, 4222)))
+    )
+    old = Snapshot(
+        opened.meta,
+        {
+            name: table_of(
+                table.kind,
+                [
+                    json.loads(re.sub(r"\b(sg|lt|eni|i|subnet)-[0-9a-f]{8,}", r"\g<0>9", json.dumps(raw)))
+                    for raw in table.raws()
+                ],
+                table.coverage,
+            )
+            for name, table in opened.tables.items()
+        },
+    )
+    told: list[str] = []
+    found = api.diff(old, demo, "dynamo", observer=told.append)
+    verdicts = {change.id.partition("/")[2]: change for change in found.verdicts}
+    assert set(verdicts) == {"etcd-from-gpu-nodes", "nats-from-gpu-nodes"}
+    for change in verdicts.values():
+        assert change.causes, change.note
+        assert len(change.causes[0].changes) <= 20
+    assert told[0] == f"what brought about {found.verdicts[0].id}: trial 1 of at most {TRIALS}"
+    assert len(told) < TRIALS
 
 
 @pytest.mark.parametrize("wanted", [{3}, {0, 7}, {1, 2, 3}, set(range(8))])

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
+from clusterproof import api
 from clusterproof.checks import reach as reach_check
 from clusterproof.checks.context import Context, Settings
 from clusterproof.checks.engine import findings, run, worst_first
 from clusterproof.errors import NotFoundError, UsageError
-from clusterproof.profiles.model import Cel, Check, Level, Schedulable, Subject
+from clusterproof.profiles.model import Cel, Check, Level, Parameter, Schedulable, Subject
 from clusterproof.snapshot import kinds, redact
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.snapshot import Snapshot, Table, UnknownField, table_of
+from clusterproof.snapshot.overlay import AddPermission, Delete, Overlay, apply
+from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, UnknownField, table_of
 from clusterproof.verdict.algebra import Verdict
 from tests.checks.ask import ask, profile, reach, requirement, two_groups
 from tests.world.build import Tiny
@@ -44,6 +47,27 @@ def test_not_applicable_by_condition() -> None:
     """A condition that is false makes the requirement not applicable."""
     asked = requirement(Check(schedulable=Schedulable("deploy/app/client")), applies="false")
     assert ask(two_groups(FRONT), asked).verdict is Verdict.NOT_APPLICABLE
+
+
+def test_a_default_that_stands_for_an_unread_version_excuses_nothing() -> None:
+    """Where Helm's releases were not read, what a later version may need is unknown; read and none, it does not apply."""
+    asked = requirement(Check(schedulable=Schedulable("deploy/app/client")), applies="version.of == 'later'")
+    versioned = msgspec.structs.replace(
+        profile(asked), parameters={"version.of": Parameter(title="a version", default="early", helm="chart")}
+    )
+    tiny = two_groups(FRONT, BACK, nodes=2)
+    denied = Unknown(Cause.DENIED, "helmreleases could not be read", "grant list secrets")
+    for read, verdict in (
+        (table_of(kinds.HELM_RELEASES, []), Verdict.NOT_APPLICABLE),
+        (Table(kinds.HELM_RELEASES, MemoryLines(()), (Coverage("", denied),)), Verdict.UNKNOWN),
+    ):
+        snapshot = tiny.snapshot()
+        whole = Snapshot(snapshot.meta, {**snapshot.tables, kinds.HELM_RELEASES.name: read})
+        (found,) = findings(Context(whole, versioned))
+        assert found.verdict is verdict
+    assert [unknown.remedy for unknown in found.unknowns] == ["grant list secrets"]
+    (chosen,) = findings(Context(whole, versioned, Settings(parameters={"version.of": "early"})))
+    assert chosen.verdict is Verdict.NOT_APPLICABLE
 
 
 def test_condition_that_errs_is_unknown() -> None:
@@ -180,3 +204,29 @@ def test_on_limits_the_client() -> None:
     """A subject with a node set is asked about there alone."""
     found = ask(two_groups(FRONT, nodes=2), reach(Subject(workload="deploy/app/client", on="all")))
     assert found.verdict is Verdict.DEPENDS
+
+
+def test_a_pass_says_what_it_rests_on() -> None:
+    """Where no Service publishes the port, and where a pod template is assumed, the one line of the pass says so."""
+    demo = api.load_world("demo")
+    groups = {g.group_name: g.group_id for g in demo.objects(kinds.SECURITY_GROUPS)}
+    peer = [{"GroupId": groups["gpu-nodes"]}]
+    rule = {"IpProtocol": "tcp", "FromPort": 2379, "ToPort": 2379, "UserIdGroupPairs": peer}
+    services = [key for key in demo.tables["services"].index if "etcd" in key]
+    open_ = AddPermission(groups["system-nodes"], egress=False, permission=rule)
+    found = api.check(
+        apply(demo, Overlay((open_, *(Delete("services", key) for key in services)))), "dynamo", fixes=False
+    )
+    etcd = next(f for f in found.findings if f.id == "dynamo/etcd-from-gpu-nodes")
+    assert etcd.verdict is Verdict.PASS
+    assert etcd.summary == "gpu reaches etcd:2379 (by address: no Service publishes it)"
+    gone = [
+        Delete(kind, key)
+        for kind in ("deployments", "replicasets", "pods")
+        for key in demo.tables[kind].index
+        if "decodeworker" in key
+    ]
+    found = api.check(apply(demo, Overlay(tuple(gone))), "dynamo", fixes=False)
+    worker = next(f for f in found.findings if f.id == "dynamo/dynamo-worker-can-be-scheduled")
+    assert worker.verdict is Verdict.PASS
+    assert worker.summary.endswith("(with the profile's assumed pod)")

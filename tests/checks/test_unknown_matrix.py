@@ -41,7 +41,7 @@ INDEPENDENT: dict[str, str] = {
     "nodeclasses": "EKS Auto Mode is off",
     "fargate-profiles": "the list names none",
     **dict.fromkeys((kind.name for kind in ON_REQUEST), "no rule rests on what EKS was told to install, nor on roles"),
-    "helmreleases": "the charts' labels tell the version; where they do not, the parameter says so in its own line",
+    "helmreleases": "without the version the document's rules are judged; what only a later version needs is unknown",
     "nodegroup-names": "the Auto Scaling groups' tags name every managed node group",
     "instances": "describe-network-interfaces tells the same",
     "network-interfaces": "describe-instances tells the same",

@@ -312,3 +312,24 @@ def test_damaged_snapshot_is_found(run: Run, dump: Path, tmp_path: Path) -> None
     done = run("snapshot", "inspect", "x.snapshot")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("clusterproof: x.snapshot")
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl"])
+def test_report_is_no_source(run: Run, tmp_path: Path, format_: str) -> None:
+    """A report of ours, which speaks of a cluster, is not taken for one; in a directory it is left aside."""
+    run("demo", "-o", f"{format_}=last.json")
+    for command in (("check", "last.json", "--profile", "dynamo"), ("snapshot", "last.json", "-o", "x.snapshot")):
+        done = run(*command)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith(
+            "clusterproof: last.json: is a report of clusterproof, not what kubectl or aws print"
+        )
+    assert not Path("x.snapshot").exists()
+    (tmp_path / "dump").mkdir()
+    Path("last.json").rename("dump/last.json")
+    (tmp_path / "dump" / "one.json").write_text(
+        '{"kind": "Namespace", "apiVersion": "v1", "metadata": {"name": "dynamo"}}'
+    )
+    done = run("snapshot", "dump", "-o", "x.snapshot")
+    assert "left aside, it is a report of clusterproof" in done.stderr
+    assert "wrote x.snapshot: 1 object of 1 kind\n" in done.stderr

@@ -8,6 +8,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from clusterproof.cli.commands import check
+from clusterproof.cli.commands import config as config_
 from clusterproof.reports.schema import schema
 from tests.cli.conftest import Run
 
@@ -245,3 +247,30 @@ def test_waiver_of_a_misspelt_profile_is_told(run: Run, config: Path) -> None:
     note = "note: the waiver of dynmo/etcd-from-gpu-nodes is for a profile 'dynmo' and was left aside; did you mean 'dynamo'?"
     assert [line for line in done.stderr.splitlines() if "note" in line] == [f"clusterproof: {note}"]
     assert run(*DEMO, "-q").stderr == ""
+
+
+def test_show_takes_the_options_of_check(run: Run) -> None:
+    """All of them, as its help says; those of live reading are shown too."""
+    options = [
+        {flag for parameter in command.params for flag in parameter.opts} for command in (check.command, config_.show)
+    ]
+    assert options[0] <= options[1]
+    done = run(
+        "config",
+        "show",
+        "--context",
+        "a",
+        "--as",
+        "me",
+        "--aws-profile",
+        "x",
+        "--region",
+        "r",
+        "--no-aws",
+        "-o",
+        "json",
+    )
+    found = {
+        item["key"]: item["value"] for item in json.loads(done.stdout)["settings"] if item["origin"] == "command line"
+    }
+    assert found == {"context": "a", "as-user": "me", "aws_profiles": ["x"], "region": "r", "no-aws": True}

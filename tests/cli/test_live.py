@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clusterproof.snapshot import kinds
 from tests.cli.conftest import Run
 from tests.cli.ownprofile import own_profile
 from tests.sources.kubernetes_api.stub import Stub
@@ -83,8 +85,17 @@ def test_aws_can_be_left_out(run: Run, stub: Stub) -> None:
 
 
 def test_what_may_not_be_read_is_said_first(run: Run, stub: Stub) -> None:
-    """One line for each kind that is refused, with the right to grant; -q says nothing."""
+    """One line for all kinds that are refused, with the right to grant or who prints them; -q says nothing."""
     stub.grant("nodes", "pods", "namespaces")
+    done = run("check", *DEMO, "--no-aws")
+    (said,) = [line for line in done.stderr.splitlines() if "may not list" in line]
+    assert re.fullmatch(
+        r"clusterproof: cluster: may not list \d+ kinds everywhere: \w+, \w+, \w+ and \d+ more; see clusterproof permissions",
+        said,
+    )
+    assert "could not be read" not in done.stderr, "what was refused before is not told again"
+    every = [f"{kind.resource}.{kind.group}".rstrip(".") for kind in kinds.ALL if kind.origin == "kubernetes"]
+    stub.grant("secrets", *(name for name in every if name != "services"))
     done = run("check", *DEMO, "--no-aws")
     assert "clusterproof: cluster: may not list services everywhere; grant list services" in done.stderr.splitlines()
     assert "may not list pods everywhere" not in done.stderr

@@ -254,7 +254,8 @@ def test_the_one_kubectl_command_is_enough(run: Run, dump: Path) -> None:
         items += json.loads(path.read_text("utf-8"))["items"]
     assert set(DUMP_KINDS) <= set(BY_NAME)
     whole = json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
-    done = run("check", "-", "dump/aws", "--profile", "dynamo", "-o", "json", stdin=whole)
+    named = ("dump/kubernetes/helm.json", "dump/aws", "--collected", ",".join(DUMP_KINDS))
+    done = run("check", "-", *named, "--profile", "dynamo", "-o", "json", stdin=whole)
     found, wanted = (json.loads(text)["findings"] for text in (done.stdout, run("demo", "-o", "json").stdout))
     assert [(f["id"], f["verdict"]) for f in found] == [(f["id"], f["verdict"]) for f in wanted]
     for finding, other in zip(found, wanted, strict=True):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -186,6 +187,31 @@ def test_colour_only_where_it_is_wanted(
     assert output.colour() is wanted
 
 
+@pytest.mark.parametrize(
+    ("env", "wanted"),
+    [
+        ({}, "\r\x1b[Kreading a\r\x1b[Kreading bc\r\x1b[K"),
+        ({"NO_COLOR": "1"}, "\rSreading a\rSreading bc\rS"),
+        ({"TERM": "dumb"}, ""),
+    ],
+)
+def test_progress_sends_only_what_the_terminal_takes(
+    monkeypatch: pytest.MonkeyPatch, env: dict[str, str], wanted: str
+) -> None:
+    """Escapes are not sent where they are not wanted: spaces clear the line; a dumb terminal is shown none at all."""
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", stream)
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"COLUMNS": "31", **env}.items():
+        monkeypatch.setenv(name, value)
+    with output.progress(quiet=False) as observer:
+        observer("a")
+        observer("bc")
+    assert stream.getvalue() == wanted.replace("S", " " * 30 + "\r")
+
+
 def test_width_is_columns_else_80(monkeypatch: pytest.MonkeyPatch) -> None:
     """COLUMNS counts; in a pipe without it, 80."""
     monkeypatch.setenv("COLUMNS", "133")
@@ -228,7 +254,7 @@ def test_adjustments_become_arguments() -> None:
 
 
 def test_given_repeats_the_input_for_a_shell() -> None:
-    """Proposed commands name the input as the user did, quoted."""
+    """Proposed commands name the input as the user did, quoted; what came from a pipe cannot be read again."""
     files = options.Inputs(("my dump", "-"))
-    assert options.given(files, {"--set": ["a=b c"]}) == "'my dump' - --set 'a=b c'"
+    assert options.given(files, {"--set": ["a=b c"]}) == "'my dump' SRC --set 'a=b c'"
     assert options.given(options.Inputs(world="demo")) == "--world demo"

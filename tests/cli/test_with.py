@@ -37,6 +37,30 @@ def test_report_says_what_was_judged_as_if_applied(run: Run, tmp_path: Path) -> 
     assert data["cluster"]["overlays"] == ["2 objects of rendered.yaml"]
 
 
+WORKER = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: vllm-agg-vllmdecodeworker, namespace: dynamo}
+spec:
+  selector: {matchLabels: {app: worker}}
+  template:
+    metadata: {labels: {app: worker, nvidia.com/dynamo-component-type: worker}}
+    spec:
+      tolerations: [{operator: Exists}]
+      containers: [{name: main, image: x, resources: {requests: {cpu: 1}, limits: {nvidia.com/gpu: GPUS}}}]
+"""
+
+
+@pytest.mark.parametrize(("gpus", "verdict"), [("1", "pass"), ("64", "fail")])
+def test_limits_of_a_template_count_as_its_requests(run: Run, tmp_path: Path, gpus: str, verdict: str) -> None:
+    """A chart that asks for GPUs by limits alone, as charts do: more than any node has cannot be scheduled."""
+    (tmp_path / "rendered.yaml").write_text(WORKER.replace("GPUS", gpus))
+    data = json.loads(run("check", *DEMO, "--with", "rendered.yaml", "-o", "json").stdout)
+    found = {finding["id"]: finding for finding in data["findings"]}["dynamo/dynamo-worker-can-be-scheduled"]
+    assert found["verdict"] == verdict
+    assert ("3 Insufficient nvidia.com/gpu" in found["summary"]) is (verdict == "fail")
+
+
 def test_helm_template_can_be_piped_in(run: Run, tmp_path: Path) -> None:
     """``--with -`` reads standard input; it cannot be the source as well."""
     (tmp_path / "rendered.yaml").write_text(SERVICE)

@@ -8,6 +8,7 @@ profile, and node groups whose Auto Scaling groups have lost EKS's tags.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ from clusterproof.sources.aws_api.records import Needed
 from tests.e2e.moto_account import ACCOUNT, Account
 from tests.e2e.motogateway import attach, of_each_zone
 from tests.sources.aws_api.motoserver import REGION, extended_moto
-from tests.sources.kubernetes_api.stub import Raw, recorded
+from tests.sources.kubernetes_api.stub import Raw, helm_secret, recorded
 
 WORLD = Path(__file__).resolve().parents[2] / "src" / "clusterproof" / "worlds" / "demo"
 CLUSTER = "demo-gpu"
@@ -417,8 +418,16 @@ def _fargate(_made: Cloud, world: Objects) -> None:
     world["pods"].append(pod)
 
 
+def _later(_made: Cloud, world: Objects) -> None:
+    """A version of Dynamo from which on other requirements apply; only Helm's release tells."""
+    releases = json.loads((WORLD / "kubernetes" / "helm.json").read_text("utf-8"))
+    (release,) = (row for row in releases if row["name"] == "dynamo-platform")
+    world["secrets"] = [helm_secret(release | {"chart": "dynamo-platform-1.5.0", "app_version": "1.5.0"})]
+
+
 WORLDS: dict[str, Edit] = {
     "demo": _plain,
+    "Dynamo 1.5": _later,
     "policies": _policies,
     "AWS's policies": _aws_policies,
     "Calico": _calico,

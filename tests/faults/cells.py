@@ -43,6 +43,9 @@ PART = "dynamo"
 HANGS = 1.5
 """Seconds of silence; the deadline of a call in these cells is 1 s."""
 
+LATER = 4.0
+"""Seconds of a call whose second page is silent."""
+
 EXPECTED: Mapping[str, tuple[Cause, ...]] = {
     "denied": (Cause.DENIED,),
     "denied in part": (Cause.DENIED,),
@@ -76,7 +79,7 @@ _AWS: Mapping[str, Callable[[int], AwsFault]] = {
     "denied": lambda page: refuse("UnauthorizedOperation", 403, page=page),
     "expired": lambda page: refuse("ExpiredToken", 403, page=page),
     "throttled": lambda page: refuse("RequestLimitExceeded", 503, page=page),
-    "timed out": lambda page: hang(HANGS, page=page),
+    "timed out": lambda page: hang(HANGS if page == 1 else LATER + 0.5, page=page),
     "cut": lambda page: cut(page=page),
     "500": lambda page: refuse("InternalError", 500, page=page),
     "HTML": lambda page: page_of_a_proxy(200, page=page),
@@ -207,13 +210,15 @@ def _kubernetes(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapsh
 def _aws(world: World, lane: Lane, call: str, fault: str) -> tuple[Snapshot, bool]:
     page = 2 if fault in SECOND or fault == CIRCLES else 1
     # Only the call that is struck has small pages: all instance types, one by one, would take long.
-    lane.proxy.pages = Pages(PAGE, call) if page == 2 else Pages()
+    lane.proxy.pages = Pages(PAGE, call) if page == 2 else None
     if fault == CIRCLES:
+        lane.proxy.pages = Pages(PAGE, call)
         lane.proxy.pages.circles[call] = 2
     else:
         lane.proxy.faults[call] = _AWS[fault.removeprefix("page 2 ")](page)
     kind = kind_of(call)
-    options: dict[str, Any] = {"deadline": 1.0} if fault.endswith("timed out") else {"deadline": 30.0}
+    # Where the second page is silent, the first must have had the time to come.
+    options: dict[str, Any] = {"deadline": (1.0 if page == 1 else LATER) if fault.endswith("timed out") else 30.0}
     if call == LIST_CLUSTERS:
         options["cluster"] = ""
     only = None

@@ -67,6 +67,8 @@ def excuse(cell: Cell, kind: str, requirement: str) -> str:
             return "what its pods claim is on the page that was read"
     if kind == "launch-template-versions" and cell.fault in (*SECOND, CIRCLES):
         return "the version that each group names is on the page that was read"
+    if kind == "network-acls" and cell.fault == CIRCLES:
+        return "each subnet's own ACL is on one of the two pages that were read"
     if kind == "services" and cell.fault == "denied in part" and requirement.startswith("dns-"):
         return "the Service that is dialled was read"
     return ""

@@ -40,6 +40,63 @@ def test_missing_requests_get_the_defaults_only_when_asked() -> None:
     assert pod_requests(body, DEFAULT_REQUESTS) == {"cpu": 100, "memory": 400 * MIB}
 
 
+def test_what_has_only_a_limit_is_asked_for_in_that_amount() -> None:
+    """A template keeps limits alone; the API server makes them requests, resource by resource, when it makes the pod."""
+    limits = {
+        "cpu": "2",
+        "memory": "1Gi",
+        "ephemeral-storage": "3Gi",
+        "hugepages-2Mi": "4Mi",
+        "nvidia.com/gpu": 8,
+    }
+    main = {"resources": {"requests": {"cpu": "500m"}, "limits": limits}}
+    asked = {
+        "cpu": 500,
+        "memory": 1024 * MIB,
+        "ephemeral-storage": 3072 * MIB,
+        "hugepages-2Mi": 4 * MIB,
+        "nvidia.com/gpu": 8,
+    }
+    assert pod_requests(spec(containers=[main])) == asked
+    assert pod_requests(spec(containers=[main]), DEFAULT_REQUESTS) == asked
+    assert load([pod("x", containers=[main])]).requested == asked
+
+
+def test_limits_of_init_containers_and_sidecars_count_as_requests_too() -> None:
+    """Each in its own place of the sum: the largest init container, and what runs beside it."""
+    main, first = ({"resources": {"limits": {"cpu": cpu}}} for cpu in ("2", "5"))
+    sidecar = {"resources": {"limits": {"cpu": "1"}}, "restartPolicy": "Always"}
+    assert pod_requests(spec(containers=[main], initContainers=[first])) == {"cpu": 5000}
+    assert pod_requests(spec(containers=[main], initContainers=[sidecar])) == {"cpu": 3000}
+    assert pod_requests(spec(containers=[main], initContainers=[sidecar, first])) == {"cpu": 6000}
+
+
+def test_what_the_pod_asks_for_as_a_whole_stands_for_its_containers() -> None:
+    """Pod-level requests replace the containers' sum of cpu, memory and huge pages, never that of devices."""
+    gpu = {"resources": {"limits": {"cpu": "1", "nvidia.com/gpu": 2}}}
+    whole = {"requests": {"cpu": "6", "memory": "1Gi", "nvidia.com/gpu": 9}}
+    asked = pod_requests(spec(containers=[gpu, gpu], resources=whole, overhead={"cpu": "250m"}))
+    assert asked == {"cpu": 6250, "memory": 1024 * MIB, "nvidia.com/gpu": 4}
+
+
+def test_pod_level_limits_are_requests_where_nobody_asks() -> None:
+    """With pod-level limits alone, a request is what the containers ask for, and only else the limit."""
+    whole = {"limits": {"cpu": "6", "memory": "1Gi", "hugepages-2Mi": "8Mi"}}
+    asked = pod_requests(spec(containers=[container("1"), container("2")], resources=whole))
+    assert asked == {"cpu": 3000, "memory": 1024 * MIB, "hugepages-2Mi": 8 * MIB}
+
+
+def test_the_scores_assume_nothing_of_what_a_pod_asks_for_as_a_whole() -> None:
+    """``getNonMissingContainerRequests``: defaults only for what neither the pod nor a container asks for."""
+    whole = {"requests": {"memory": "1Gi"}}
+    body = spec(containers=[container("1"), container()], resources=whole)
+    assert pod_requests(body, DEFAULT_REQUESTS) == {"cpu": 1000, "memory": 1024 * MIB}
+    assert pod_requests(spec(containers=[container(), container()], resources=whole), DEFAULT_REQUESTS) == {
+        "cpu": 200,
+        "memory": 1024 * MIB,
+    }
+
+
 def test_pods_on_the_host_network_take_their_container_ports() -> None:
     """A template does not show the host ports that the API server writes down later."""
     ports = [{"containerPort": 80}, {"containerPort": 90, "hostPort": 91, "protocol": "UDP", "hostIP": "10.0.0.1"}]

@@ -7,6 +7,7 @@ import pytest
 
 from clusterproof import reports
 from clusterproof.checks.finding import Finding, Report
+from clusterproof.profiles.model import Source
 from clusterproof.reach.trace import Layer, Outcome, unknown_hop
 from clusterproof.reports import chances, words
 from clusterproof.reports.text import width_of
@@ -140,6 +141,19 @@ def test_closing_line_says_what_to_do_next() -> None:
         "  run: aws ec2 describe-network-acls --output json > network-acls.json",
         "More: clusterproof explain dynamo/etcd-from-gpu-nodes, or this again with -v",
     ]
+
+
+def test_findings_about_waivers_are_no_requirements() -> None:
+    """Head and end count the same requirements; what is to be done about waivers is counted beside them."""
+    late = msgspec.structs.replace(examples.dns(), id="waivers/dynamo/a")
+    lines = table(examples.report(examples.dns(), late)).splitlines()
+    assert any(line.endswith(" 1 requirement") for line in lines[:3])
+    assert any(line.startswith("1 requirement and 1 waiver to look after: 2 pass") for line in lines)
+
+
+def test_a_section_that_is_called_as_its_document_is_said_once() -> None:
+    """Neither a page nor a report repeats it."""
+    assert [Source("A", "A").text, Source("A", "B").text, Source("A").text] == ["A", "A, B", "A"]
 
 
 def test_all_passing_report_is_short() -> None:

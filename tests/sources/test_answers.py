@@ -13,7 +13,8 @@ from clusterproof.snapshot.compare import differences
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import Coverage, Snapshot
-from clusterproof.sources.answers import Answer, assemble
+from clusterproof.sources.answers import Answer, assemble, gather
+from clusterproof.sources.gather import Gathered
 
 DENIED = Unknown(Cause.DENIED, "refused", "grant it")
 
@@ -92,6 +93,18 @@ def test_object_of_a_wrong_type_costs_completeness_only() -> None:
         missing = snapshot.missing(kinds.PODS, scope)
         assert missing is not None
     assert snapshot.missing(kinds.PODS).cause is Cause.ERROR  # type: ignore[union-attr]
+
+
+def test_pods_are_judged_but_kept_as_texts() -> None:
+    """A page's pods are typed to find the odd one; of them only the texts stay, and they decode when asked for."""
+    gathered = Gathered(kinds.PODS)
+    odd = gather(gathered, [pod("x"), {**pod("y"), "spec": []}, pod("z", nodeName="n")])
+    assert odd is not None
+    assert odd.cause is Cause.ERROR
+    assert (list(gathered.lines), gathered.typed) == (["a/x", "a/z"], {})
+    extra = Answer(kinds.PODS, (pod("z", nodeName="other"), pod("w")))
+    table = assemble([Answer(kinds.PODS, gathered=gathered), extra]).tables["pods"]
+    assert [(item.metadata.name, item.spec.node_name) for item in table.objects] == [("x", ""), ("z", "n"), ("w", "")]
 
 
 def test_every_namespace_is_everywhere() -> None:

@@ -227,6 +227,9 @@ def test_chart_label_says_the_version(demo: Snapshot, empty: Snapshot) -> None:
         ("# only a comment\n", "stdin: holds no object to apply"),
         ("[1, 2]", "it is no Kubernetes object but a list or a text"),
         (b"\xff\xfe\x00", "UTF-16"),
+        (DEPLOYMENT.replace("replicas: 2", "replicas: -3"), "Deployment web: spec.replicas is -3; it cannot be less than 0"),
+        (DEPLOYMENT.replace("apps/v1", "apps/v1beta1"), "stdin: line 2: apps/v1beta1 of Deployment is not served from Kubernetes 1.16 on"),
+        ("apiVersion: v1\nkind: Pod\nmetadata: {name: t, annotations: {helm.sh/hook: test}}\n", "stdin: holds only hooks that no installation runs (1 Pod of hook test), and they are not applied"),
     ],
 )  # fmt: skip
 def test_bad_manifest_is_one_sentence(empty: Snapshot, text: str | bytes, says: str) -> None:
@@ -235,6 +238,23 @@ def test_bad_manifest_is_one_sentence(empty: Snapshot, text: str | bytes, says: 
         given(empty, text)
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_the_api_server_would_say_is_noted(empty: Snapshot) -> None:
+    """A key that is given twice, as YAML allows, and a workload without what every workload needs: a note each."""
+    text = DEPLOYMENT.replace("replicas: 2", "replicas: 2\n  replicas: 5")
+    rendered = given(empty, text)
+    later = applied(empty, rendered).get(kinds.DEPLOYMENTS, "default/web")
+    assert later is not None
+    assert later.spec.replicas == 5
+    line = text[: text.index("replicas: 5")].count("\n") + 1
+    assert f"stdin: line {line}: replicas is given twice; the last one counts" in rendered.notes
+    rendered = given(
+        empty,
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\nspec: {template: {spec: {containers: []}}}\n",
+    )
+    says = "Deployment a has no spec.selector and no spec.template.spec.containers, which the API server refuses"
+    assert f"stdin: {says}" in rendered.notes
 
 
 def test_same_object_twice_is_said(empty: Snapshot) -> None:

@@ -109,6 +109,7 @@ def test_annotation_for_ec2() -> None:
         (wants(cpu="17"), "cpu"),
         (wants(memory="120G"), "memory"),
         (wants(**{"ephemeral-storage": "200Gi"}), "ephemeral-storage"),
+        ({"containers": [{"name": "x", "resources": {"limits": {"cpu": "17"}}}]}, "cpu"),
     ],
 )
 def test_what_fargate_cannot_run(spec: Raw, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,6 +84,7 @@ def diff(
     profile: str | Profile = "",
     *,
     names: tuple[str, str] = ("old", "new"),
+    observer: Callable[[str], None] | None = None,
     parameters: Mapping[str, str] | None = None,
     node_sets: Mapping[str, Sequence[str]] | None = None,
     workloads: Mapping[str, str] | None = None,
@@ -96,6 +97,7 @@ def diff(
         new: the same.
         profile: what to judge by; may be left out where one of the two is a report.
         names: what the two are called in the result.
+        observer: is told what is being tried while the objects are looked for that brought a verdict about.
         parameters: as for :func:`check`.
         node_sets: as for :func:`check`.
         workloads: as for :func:`check`.
@@ -129,7 +131,7 @@ def diff(
         settings = Settings(
             dict(parameters or {}), {n: tuple(g) for n, g in (node_sets or {}).items()}, dict(workloads or {})
         )
-        verdicts = attributed(old, new, profile, settings, verdicts, objects)
+        verdicts = attributed(old, new, profile, settings, verdicts, objects, observer)
     compared = [Compared(n, r.cluster.name, r.cluster.read_at) for n, r in zip(names, reports, strict=True)]
     return comparison(compared[0], compared[1], reports[1].profile.name, verdicts, objects, Level(fail_on))
 

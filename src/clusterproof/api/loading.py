@@ -52,6 +52,7 @@ def load_live(
     observer: Callable[[str], None] | None = None,
     greet: Callable[[str], None] | None = None,
     time: str = "",
+    verbose: bool = False,
 ) -> Snapshot:
     """Read a snapshot from a live cluster and its AWS account; nothing in them is changed.
 
@@ -59,26 +60,35 @@ def load_live(
         options: which cluster and account, as whom; None is the kubeconfig's current context and the usual credentials.
         profile: read the kinds that this profile needs; empty: all that any check reads.
         observer: is told progress, one call at a time, from several threads.
-        greet: is given lines that say who reads what and what may not be read, before anything is read.
+        greet: is given lines that say who reads what and what may not be read, before anything is read, and at the
+            end one that names what could not be read.
         time: when this is, RFC 3339 in UTC; it becomes the snapshot's.
+        verbose: name all that could not be read.
 
     Raises:
         UnreadableClusterError: neither the cluster nor the account could be read at all.
         InputError: the account is not that of the kubeconfig's cluster.
         UsageError: an AWS profile or region that was named cannot be used.
     """
-    from clusterproof.sources.greeting import Greeting
+    from clusterproof.sources.greeting import Greeting, unread
     from clusterproof.sources.live import LiveOptions, read_live
     from clusterproof.sources.permissions import needed_kinds
 
     kinds = needed_kinds(load_profile(profile) if profile else None)
 
+    greetings: list[Greeting] = []
+
     def told(found: Greeting) -> None:
+        greetings.append(found)
         if greet is not None:
             for line in found.lines():
                 greet(line)
 
-    return read_live(options or LiveOptions(), kinds=kinds, observer=observer, greet=told, time=time)
+    snapshot = read_live(options or LiveOptions(), kinds=kinds, observer=observer, greet=told, time=time)
+    if greet is not None:
+        for line in unread(snapshot, greetings, every=verbose):
+            greet(line)
+    return snapshot
 
 
 def load_world(name: str = "demo") -> Snapshot:

@@ -12,7 +12,7 @@ from clusterproof.checks.broken import broken, mended_pairs, worse_pairs
 from clusterproof.checks.finding import Finding, Record, Report
 from clusterproof.profiles.model import Level
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.compare import Difference, differences
+from clusterproof.snapshot.compare import Difference, differences, unseen
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.verdict.algebra import Verdict
 
@@ -184,14 +184,22 @@ def _change(old: Finding | None, new: Finding | None) -> VerdictChange | None:
 def object_changes(old: Snapshot, new: Snapshot) -> tuple[ObjectChange, ...]:
     """Everything that differs, object by object; a security group's rules stand with the group.
 
-    Where a kind is in one snapshot only, that is one change: its objects are not known to have come or gone.
+    Where a kind is in one snapshot only, or read less in one, that is one change: objects that only the other shows are
+    not known to have come or gone.
     """
     lone = old.tables.keys() ^ new.tables.keys()
     found: dict[tuple[str, str], list[Difference]] = {}
     for item in differences(old, new):
-        if item.path == "coverage" or item.kind not in lone:
+        if item.path == "coverage" or not (item.kind in lone or _unseen(item, old, new)):
             found.setdefault(_unit(item, old, new), []).append(item)
     return tuple(_object_change(kind, key, found[kind, key]) for kind, key in sorted(found))
+
+
+def _unseen(item: Difference, old: Snapshot, new: Snapshot) -> bool:
+    if not item.key or item.path or (item.old is not None and item.new is not None):
+        return False
+    lacking, holding = (new, old) if item.new is None else (old, new)
+    return unseen(lacking, holding, kinds.BY_NAME[item.kind], item.key)
 
 
 def _unit(item: Difference, old: Snapshot, new: Snapshot) -> tuple[str, str]:

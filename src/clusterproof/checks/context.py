@@ -15,6 +15,7 @@ from clusterproof.checks.head import GroupLine, ParameterLine
 from clusterproof.checks.lookup import find_workload
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.placement.places import Place, Places, places
+from clusterproof.placement.requests import effective
 from clusterproof.profiles.functions import is_version
 from clusterproof.profiles.model import Evidence, FindWorkload, Profile, Template, WorkloadDefinition
 from clusterproof.profiles.port import PortRange
@@ -108,6 +109,10 @@ class Context:
         _refuse_unknown("node set", settings.node_sets, profile.node_sets)
         _refuse_unknown("workload", settings.workloads, profile.workloads)
         self.parameters = tuple(_parameter(name, profile, settings, snapshot) for name in profile.parameters)
+        self.unsettled = {
+            line.name: why for line in self.parameters if (why := _unsettled(line, profile, snapshot)) is not None
+        }
+        """Parameters whose default stands in for an installed version that was not looked for everywhere, with why."""
         values = {line.name: line.value for line in self.parameters}
         templates = {
             name: (template, _workload(name, template))
@@ -187,8 +192,10 @@ class Context:
         if template is not None:
             source, workload = template
             note = source.note or "the profile's own pod template"
+            if definition.find:
+                note += ": none is installed" if missing is None else ": whether one is installed is not known"
             return Named((workload,), note, missing, source.image_bytes)
-        return Named((), "not found", missing)
+        return Named((), "not found" if missing is None else "whether it is installed is not known", missing)
 
     def _unread(self, ways: Iterable[FindWorkload]) -> Unknown | None:
         """What was not read and may hold a workload that these ways find."""
@@ -214,10 +221,9 @@ class Context:
         containers = (*workload.spec.containers, *workload.spec.init_containers)
         if way.image and not any(re.search(way.image, container.image) for container in containers):
             return False
-        if way.resource and not any(
-            way.resource in container.resources.requests or way.resource in container.resources.limits
-            for container in containers
-        ):
+        whole = (workload.spec.resources,) if workload.spec.resources is not None else ()
+        asked = (*(container.resources for container in containers), *whole)
+        if way.resource and not any(way.resource in effective(resources) for resources in asked):
             return False
         return not (way.service_labels or way.service_port) or self._behind_service(workload, way)
 
@@ -362,6 +368,17 @@ def _parameter(name: str, profile: Profile, settings: Settings, snapshot: Snapsh
     if definition.unreadable and not is_version(version):
         return ParameterLine(name, definition.default, f"{where} says {version!r}: {definition.unreadable}")
     return ParameterLine(name, version, where)
+
+
+def _unsettled(line: ParameterLine, profile: Profile, snapshot: Snapshot) -> Unknown | None:
+    definition = profile.parameters[line.name]
+    if not definition.helm or line.origin != (definition.unreadable or "default"):
+        return None
+    missing = snapshot.missing(kinds.HELM_RELEASES)
+    if missing is None:
+        return None
+    what = f"which version of {definition.helm} is installed, which {line.name} follows ({missing.detail})"
+    return Unknown(missing.cause, what, missing.remedy or f"give it: --set {line.name}=VERSION")
 
 
 def _installed(chart: str, snapshot: Snapshot) -> tuple[str, str] | None:

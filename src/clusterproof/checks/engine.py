@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from clusterproof._version import __version__
 from clusterproof.checks import objects, reach, schedulable
 from clusterproof.checks.cel import applies
@@ -52,6 +54,9 @@ def _finding(asker: Asker, requirement: Requirement, *, words: bool) -> Finding:
     context = asker.context
     held = applies(context.profile, requirement, context.values)
     if held is False:
+        unsettled = _unsettled(context, requirement)
+        if unsettled is not None:
+            return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", unsettled)
         return _bare(context, requirement, Verdict.NOT_APPLICABLE, _not_applicable(context, requirement))
     try:
         found = _decide(asker, requirement, words=words)
@@ -64,6 +69,15 @@ def _finding(asker: Asker, requirement: Requirement, *, words: bool) -> Finding:
     if isinstance(held, Unknown):
         return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", held)
     return found
+
+
+def _unsettled(context: Context, requirement: Requirement) -> Unknown | None:
+    """Why it may apply although a default says that it does not: what was not read may say otherwise.
+
+    Where the default says that it applies, it is judged: the document's rule is then the careful one.
+    """
+    read = names_of(requirement.applies or context.profile.applies)
+    return next((why for name, why in context.unsettled.items() if name in read), None)
 
 
 def _not_applicable(context: Context, requirement: Requirement) -> str:
@@ -118,6 +132,7 @@ def report(context: Context, found: tuple[Finding, ...], fail_on: Level = Level.
         data_plane=context.world.plane.name,
         sources=meta.sources,
         overlays=meta.overlays,
+        unread_nodes=snapshot.missing(kinds.NODES) or msgspec.UNSET,
     )
     return Report(
         schema=SCHEMA,

@@ -29,12 +29,15 @@ class Side(Record, frozen=True):
         nodes: how many nodes of it exist today and may hold the pod.
         future: whether nodes not yet born are part of it ("possible, not counted" in the odds).
         security_groups: of the interface that the pod would have there, sorted.
+        unread: that there may be more nodes than ``nodes`` counts, because they were not all read; left out where
+            they were.
     """
 
     group: str
     nodes: int
     future: bool
     security_groups: tuple[str, ...] = ()
+    unread: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class MatrixCell(Record, frozen=True):

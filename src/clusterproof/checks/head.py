@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from clusterproof.profiles.model import Document
+from clusterproof.snapshot.fields import Unknown
 
 
 class GroupLine(msgspec.Struct, frozen=True):
@@ -72,6 +73,8 @@ class ClusterLine(msgspec.Struct, frozen=True):
         data_plane: which network the pods are on, in words.
         sources: what was read, as the user named it.
         overlays: what was judged as if it were applied, one clause each: ``14 objects of rendered.yaml``.
+        unread_nodes: why the nodes were not read, or not all of them, so that ``nodes`` counts only those that were;
+            left out where all were.
     """
 
     name: str
@@ -84,3 +87,4 @@ class ClusterLine(msgspec.Struct, frozen=True):
     data_plane: str = ""
     sources: tuple[str, ...] = ()
     overlays: tuple[str, ...] = ()
+    unread_nodes: Unknown | msgspec.UnsetType = msgspec.UNSET

@@ -30,7 +30,7 @@ def find_workload(world: World, text: str) -> Workload:
     hint = f"did you mean {' or '.join(near)}?" if near else "write kind/namespace/name, e.g. deploy/dynamo/worker"
     decides = (k for k in kinds.ALL if k.origin == "kubernetes" and SHORT_KIND.get(k.wire, k.wire.lower()) == short)
     known_if_read(world, next(decides, kinds.PODS), f"workload {text}", rest.partition("/")[0])
-    raise NotFoundError(f"there is no workload {text} in the snapshot; {hint}")
+    raise NotFoundError(f"there is no workload {text} in what was read; {hint}")
 
 
 def known_if_read(world: World, kind: Kind[Any], what: str, namespace: str) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from clusterproof.checks.cells import Cell
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Matrix, MatrixCell, Side
 from clusterproof.checks.parties import Sides
 from clusterproof.placement.places import Place
 from clusterproof.reach.trace import Outcome
+from clusterproof.snapshot import kinds
 
 
 def matrix_of(
@@ -17,8 +20,8 @@ def matrix_of(
 ) -> Matrix:
     """Fold cells by node group; without ``paths`` no cell is traced."""
     return Matrix(
-        client=", ".join(party.text for party in clients.parties if party.places),
-        server=", ".join(party.text for party in servers.parties if party.places),
+        client=", ".join(party.shown for party in clients.parties if party.places),
+        server=", ".join(party.shown for party in servers.parties if party.places),
         port=port,
         clients=_heads(context, {id(cell.clients): cell.clients for cell in cells}.values()),
         servers=_heads(context, {id(cell.servers): cell.servers for cell in cells}.values()),
@@ -45,12 +48,14 @@ def _heads(context: Context, found: Iterable[tuple[Place, ...]]) -> tuple[Side, 
         nodes.setdefault(node_class.group, {})[node_class.id] = len(node_class.nodes)
         if isinstance(place.interface.security_groups, tuple):
             groups.setdefault(node_class.group, set()).update(place.interface.security_groups)
+    unread = True if context.world.snapshot.missing(kinds.NODES) is not None else msgspec.UNSET
     return tuple(
         Side(
             name,
             sum(counts.values()),
             name in context.world.groups and context.world.groups[name].can_grow,
             tuple(sorted(groups.get(name, ()))),
+            unread,
         )
         for name, counts in sorted(nodes.items())
     )

@@ -37,6 +37,8 @@ def odds_of(context: Context, client: Party, server: Party, cells: Sequence[Cell
     if profile := context.world.fargate.of(workload):
         what = f"Fargate profile {profile} takes the pod, and the default scheduler decides nothing"
         return Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
+    if (unread := context.world.snapshot.missing(kinds.NODES)) is not None:
+        return Odds(unknown=unread)  # where a run lands is a matter of all nodes of today
     failing = _failing(context, server, cells)
     if isinstance(failing, Unknown):
         return Odds(unknown=failing)

@@ -29,6 +29,8 @@ class Party(msgspec.Struct, frozen=True):
         address: set where nothing but its address is known.
         called: the port of the Service at which the control plane calls it.
         sends: what of a load balancer's traffic this is; None for all that is no load balancer.
+        assumed: the profile's name of the workload, where its own template stands in and it is not known whether
+            something is installed; else empty.
     """
 
     workload: Workload | None
@@ -40,6 +42,12 @@ class Party(msgspec.Struct, frozen=True):
     address: AddressSet | None = None
     called: Backend | None = None
     sends: Sends | None = None
+    assumed: str = ""
+
+    @property
+    def shown(self) -> str:
+        """For a report: a stand-in is not named as if it had been read."""
+        return f"{self.assumed} (assumed)" if self.assumed else self.text
 
     def end(self, place: Place) -> End:
         """This party at one of its places, as reach reads it."""
@@ -87,7 +95,9 @@ def on_nodes(context: Context, subject: Subject) -> Sides:
         if not on:
             # What makes nodes and was not read may make nodes of the set.
             absent += [*world.unknown_templates.values(), *world.other_makers]
-            return Sides((), tuple(absent), (f"no node group was found for the set {set_name}",), (), set_name)
+            nothing = f"no node group was found for the set {set_name}"
+            doubt = f"which node groups are in the set {set_name} is not known"
+            return Sides((), tuple(absent), (doubt if absent else nothing,), (), set_name)
     if subject.hosts:
         places = tuple(Place(item, item.host) for item in world.classes if item.group in on and not item.fargate)
         how = (f"hosts of {set_name}: " + "; ".join(sorted({context.sets[set_name].evidence[g] for g in on})),)
@@ -109,6 +119,7 @@ def on_nodes(context: Context, subject: Subject) -> Sides:
                 workload.id,
                 message="" if any(not place.stays for place in places) else _nowhere(found, on, set_name),
                 image_bytes=named.image_bytes,
+                assumed=subject.workload if named.missing is not None and not workload.installed else "",
             )
         )
     return Sides(tuple(parties), tuple(absent), (f"{subject.workload}: {named.how}",), on, "", chosen)

@@ -192,7 +192,7 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
             near = difflib.get_close_matches(rest, context.world.services.all(), n=3, cutoff=0.4)
             hint = f"did you mean svc/{' or svc/'.join(near)}?" if near else "write svc/namespace/name:port"
             known_if_read(context.world, kinds.SERVICES, f"Service {rest or target}", rest.partition("/")[0])
-            raise NotFoundError(f"there is no Service {rest or target} in the snapshot; {hint}")
+            raise NotFoundError(f"there is no Service {rest or target} in what was read; {hint}")
         return _service(context, service, port, rest)
     workload = _workload(context, target)
     try:

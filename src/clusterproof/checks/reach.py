@@ -20,7 +20,7 @@ from clusterproof.checks.parties import Party, Sides, unread_places
 from clusterproof.checks.questions import or_nobody, questions, serving
 from clusterproof.checks.sides import resolve
 from clusterproof.checks.special import Asked, asked_of
-from clusterproof.checks.words import named, recipe_notes, summary_of, unique
+from clusterproof.checks.words import absence, named, recipe_notes, summary_of, unique, with_reservations
 from clusterproof.profiles.model import Reach, Requirement, Subject
 from clusterproof.profiles.port import PortRange, parse_port
 from clusterproof.reach.trace import Outcome
@@ -110,6 +110,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach, *, words: bool 
             odds = Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
     summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
     summary += f" ({'; '.join(unique(marks))})" if marks else ""
+    summary = with_reservations(summary, tally.verdict, notes)
     notes += recipe_notes(context, clients, servers) if words else ()
     return Finding(
         id=f"{context.profile.name}/{requirement.id}",
@@ -207,11 +208,18 @@ def _absent(context: Context, requirement: Requirement, check: Reach, clients: S
     """A side was not found: unknown, or not applicable where the requirement says so."""
     missing = unique([*clients.absent, *servers.absent])
     verdict = Verdict.UNKNOWN if missing or requirement.absent == "unknown" else Verdict.NOT_APPLICABLE
-    what = [
-        f"no node group for the set {side.empty_set}" if side.empty_set else _missing(subject)
-        for side, subject in ((clients, check.from_), (servers, check.to))
-        if not side.parties
-    ]
+    what: list[str] = []
+    unread: list[str] = []
+    for side, subject in ((clients, check.from_), (servers, check.to)):
+        if side.parties:
+            continue
+        if side.empty_set:
+            what.append(side.how[0] if side.absent else f"no node group for the set {side.empty_set}")
+            unread += [side.absent[0].detail] if side.absent else []
+            continue
+        found = context.named(subject.workload).missing if subject.workload else None
+        what.append(absence(subject.workload, found) if found is not None else _missing(subject))
+        unread += [found.detail] if found is not None else []
     return Finding(
         id=f"{context.profile.name}/{requirement.id}",
         verdict=verdict,
@@ -220,7 +228,7 @@ def _absent(context: Context, requirement: Requirement, check: Reach, clients: S
         summary="; ".join(what),
         source=requirement.source,
         category=requirement.category,
-        cause="; ".join(what),
+        cause="; ".join(unique(unread)) or "; ".join(what),
         unknowns=tuple(missing),
         notes=tuple(unique([*clients.how, *servers.how, *requirement.notes])),
         symptoms=requirement.symptoms,

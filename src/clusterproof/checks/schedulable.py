@@ -12,7 +12,7 @@ from __future__ import annotations
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding
 from clusterproof.checks.parties import on_nodes, unread_places
-from clusterproof.checks.words import listed, unique
+from clusterproof.checks.words import absence, listed, unique, with_reservations
 from clusterproof.placement.fargate import refused_by_fargate
 from clusterproof.placement.places import Place
 from clusterproof.profiles.model import Requirement, Schedulable, Subject
@@ -36,20 +36,20 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
         nowhere = refused_by_fargate(context.world, party.workload) if party.workload is not None else None
         if nowhere is not None:
             tallies.append(fold([]))
-            texts.append(f"{party.text} cannot be scheduled: {nowhere.reason}")
+            texts.append(f"{party.shown} cannot be scheduled: {nowhere.reason}")
             evidence += [nowhere.ref] if nowhere.ref is not None else []
         elif certain and not unseen:
             tallies.append(fold([[Outcome.WORKS]]))
             groups = unique(place.node_class.group for place in certain)
-            texts.append(f"{party.text} may run on {listed(groups)}")
+            texts.append(f"{party.shown} may run on {listed(groups)}")
             evidence += [_shown(place) for place in certain[:3]]
         elif certain or doubts or unread:
             unknowns += [*unseen, *doubts, *unread]
             tallies.append(fold([[Outcome.UNKNOWN]]))
-            texts.append(f"whether {party.text} can be scheduled is not known")
+            texts.append(f"whether {party.shown} can be scheduled is not known")
         else:
             tallies.append(fold([]))
-            texts.append(f"{party.text} cannot be scheduled {party.message}")
+            texts.append(f"{party.shown} cannot be scheduled {party.message}")
         if party.workload is not None:
             found = context.places(party.workload)
             if not certain and nowhere is None:
@@ -62,17 +62,18 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
         if tally.verdict is Verdict.PASS and unread_workloads is not None:
             # Those that were found can be scheduled, but there may be more than was read.
             tally = Tally(Verdict.UNKNOWN, tally.works, unknown=1)
-            texts.append("there may be more than was read")
+            assumed = any(party.assumed for party in side.parties)
+            texts.append("whether one is installed is not known" if assumed else "there may be more than was read")
     else:
         absent = requirement.absent == "not-applicable" and not side.absent
         tally = Tally(Verdict.NOT_APPLICABLE if absent else Verdict.UNKNOWN)
-        texts.append(side.how[0] if side.empty_set else f"{check.workload} was not found")
+        texts.append(side.how[0] if side.empty_set else absence(check.workload, unread_workloads))
     return Finding(
         id=f"{context.profile.name}/{requirement.id}",
         verdict=tally.verdict,
         level=requirement.level,
         title=requirement.title,
-        summary="; ".join(unique(texts)),
+        summary=with_reservations("; ".join(unique(texts)), tally.verdict, side.how),
         source=requirement.source,
         category=requirement.category,
         cause=unknowns[0].detail if tally.verdict is Verdict.UNKNOWN and unknowns else "",

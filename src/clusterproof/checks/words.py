@@ -38,6 +38,20 @@ def named(subject: Subject) -> str:
     if subject.load_balancer:
         return f"the load balancer of Service {subject.load_balancer}"
     return subject.workload or subject.hosts or subject.address
+def absence(name: str, missing: Unknown | None) -> str:
+    """That a named workload was not found; where not everything was read that may hold it, no more than that."""
+    return f"{name} was not found" if missing is None else f"whether {name} is installed is not known"
+
+
+BY_ADDRESS = "the pods' own port is judged, by address"
+
+
+def with_reservations(summary: str, verdict: Verdict, notes: Iterable[str]) -> str:
+    """A pass with what it rests on besides what was read, in a word: whoever reads one line reads that too."""
+    notes = list(notes)
+    marks = ["by address: no Service publishes it"] if any(note.endswith(BY_ADDRESS) for note in notes) else []
+    marks += ["with the profile's assumed pod"] if any(": assumed" in note for note in notes) else []
+    return f"{summary} ({'; '.join(marks)})" if marks and verdict is Verdict.PASS else summary
 
 
 def summary_of(
@@ -54,7 +68,11 @@ def summary_of(
         return (stuck[0] if stuck else f"nothing was found to ask about {target}"), ""
     by_outcome: dict[str, list[str]] = {}
     for side in matrix.clients:
-        name = f"{side.group} (no nodes yet)" if side.future and not side.nodes else side.group
+        name = side.group
+        if not side.nodes and side.unread:
+            name += " (nodes not read)"
+        elif not side.nodes and side.future:
+            name += " (no nodes yet)"
         by_outcome.setdefault(_word(side.group, matrix), []).append(name)
     works, blocked = by_outcome.get("works", []), by_outcome.get("blocked", [])
     varies = by_outcome.get("varies", [])

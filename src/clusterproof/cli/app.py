@@ -70,6 +70,8 @@ class Commands(click.Group):
         if args and args[0] not in SUMMARIES and not args[0].startswith("-"):
             from clusterproof.cli.suggest import did_you_mean
 
+            if args[0] == "version":
+                ctx.fail("there is no command 'version': write clusterproof --version")
             hint = did_you_mean(args[0], SUMMARIES)
             ctx.fail(f"there is no command {args[0]!r}{hint or '; clusterproof --help lists them'}")
         return super().resolve_command(ctx, args)

@@ -112,6 +112,12 @@ def refuse_beside(what: str) -> None:
         )
 
 
+def given() -> Mapping[str, Any]:
+    """What stands on the command line, by the option's name without dashes."""
+    kept = _kept()
+    return {flag.lstrip("-"): kept[name] for name, flag in _FLAGS.items() if flag in typed()}
+
+
 def again() -> Mapping[str, Sequence[str]]:
     """What was typed, to be repeated in proposed commands."""
     kept = _kept()
@@ -121,6 +127,11 @@ def again() -> Mapping[str, Sequence[str]]:
             value = kept[name]
             found[flag] = value if isinstance(value, tuple) else (value,)
     return found
+
+
+def kubeconfig() -> str:
+    """The kubeconfig that was named; empty where none was."""
+    return str(_kept()["kubeconfig"]) if offered() else ""
 
 
 def options_of(cluster: str) -> LiveOptions:
@@ -159,12 +170,18 @@ def read(cluster: str, profile: str, *, quiet: bool) -> Snapshot:
     # The only place that asks the clock: a snapshot says when its reading began.
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
+    params = click.get_current_context().params
+    verbose = bool(params.get("verbose"))
+
     def greet(line: str) -> None:
         if not quiet:
-            say(line)
+            more = "; -v names them" if "verbose" in params and not verbose and line.endswith(" more") else ""
+            say(line + more)
 
     with progress(quiet) as observer:
-        return api.load_live(options_of(cluster), profile=profile, observer=observer, greet=greet, time=now)
+        return api.load_live(
+            options_of(cluster), profile=profile, observer=observer, greet=greet, time=now, verbose=verbose
+        )
 
 
 def _kept() -> dict[str, Any]:

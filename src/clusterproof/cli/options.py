@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from clusterproof.cli import configuration, live
+from clusterproof.cli import configuration, live, overwriting
 from clusterproof.cli.output import Target, TargetType, apart, notes, progress, say
 from clusterproof.cli.suggest import did_you_mean
 from clusterproof.errors import UsageError
@@ -26,6 +26,9 @@ DUMP_KINDS = (
     "deployments",
     "statefulsets",
     "daemonsets",
+    "replicasets",
+    "jobs",
+    "cronjobs",
     "services",
     "endpointslices",
     "networkpolicies",
@@ -134,7 +137,23 @@ def profile(function: F) -> F:
     """``--profile`` and everything that adjusts it."""
     return _all(
         function,
-        click.option("--profile", metavar="NAME|FILE", required=True, help="A built-in profile, or your own file."),
+        click.option(
+            "--profile", "-p", metavar="NAME|FILE", required=True, help="A built-in profile, or your own file."
+        ),
+        adjusting,
+    )
+
+
+def profile_or_baseline(function: F) -> F:
+    """``--profile``, which may be left out beside ``--baseline``, and everything that adjusts it."""
+    return _all(
+        function,
+        click.option(
+            "--profile",
+            "-p",
+            metavar="NAME|FILE",
+            help="A built-in profile, or your own file; needed unless --baseline says it.",
+        ),
         adjusting,
     )
 
@@ -302,6 +321,7 @@ def read(
         UnreadableClusterError: nothing is named, and neither a cluster nor an account can be read.
         InputError: something named cannot be used.
     """
+    overwriting.refuse()
     if configuration.note() and not quiet:
         say(configuration.note())
     rendered = inputs.rendered
@@ -336,8 +356,10 @@ def _read(inputs: Inputs, profile: str, *, quiet: bool) -> Snapshot:
         if not live.offered():
             raise UsageError(
                 "no input was named; name a snapshot or a directory, or dump the cluster and name the files:\n"
-                f"  kubectl get {','.join(DUMP_KINDS)} -A -o json |\n"
-                "    clusterproof check - AWS-JSON-DIRECTORY --profile dynamo\n"
+                f"  KINDS={','.join(DUMP_KINDS)}\n"
+                "  helm list -A -o json > helm.json\n"
+                "  kubectl get $KINDS -A -o json |\n"
+                "    clusterproof check - helm.json AWS-JSON-DIRECTORY --collected $KINDS --profile dynamo\n"
                 "or try it first without a cluster: clusterproof demo"
             )
         return live.read(inputs.cluster, profile, quiet=quiet)
@@ -350,16 +372,17 @@ def _read(inputs: Inputs, profile: str, *, quiet: bool) -> Snapshot:
 def given(inputs: Inputs, extra: Mapping[str, Sequence[str]] | None = None) -> str:
     """The input and adjustments as they stand on the command line, to be repeated in proposed commands.
 
-    Many inputs, as a shell makes them of ``dump/*.json``, are ``SRC``, as in the usage.
+    Many inputs, as a shell makes them of ``dump/*.json``, and standard input are ``SRC``, as in the usage.
     """
     import shlex
 
     words = list(inputs.sources) if len(inputs.sources) <= SHOWN_SOURCES else ["SRC"]
+    words = ["SRC" if word == "-" else word for word in words]  # standard input was read and cannot be read again
     if inputs.world is not None:
         words = ["--world", inputs.world]
     for option, values in (extra or {}).items():
         for value in values:
-            words += [option, value]
+            words += [option, "FILE" if option == "--with" and value == "-" else value]
     return shlex.join(words)
 
 

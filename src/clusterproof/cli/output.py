@@ -26,7 +26,7 @@ class Target:
 
     Attributes:
         format: one of the command's formats.
-        file: where it goes; None is stdout.
+        file: where it goes; None is stdout, also for ``-``.
     """
 
     __slots__ = ("file", "format")
@@ -57,7 +57,7 @@ class TargetType(_Type):
             self.fail(f"there is no format {format_!r}; there are {', '.join(self.formats)}", param, ctx)
         if equals and not file:
             self.fail(f"no file is named after {value}", param, ctx)
-        return Target(format_, Path(file) if equals else None)
+        return Target(format_, Path(file) if equals and file != "-" else None)
 
 
 def width() -> int:
@@ -66,8 +66,18 @@ def width() -> int:
 
 
 def colour() -> bool:
-    """Whether stdout is a terminal that wants colour (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Whether stdout is a terminal that wants colour."""
+    return sys.stdout.isatty() and _escapes()
+
+
+def _escapes() -> bool:
+    """Whether a terminal may be sent escape sequences (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and not _dumb()
+
+
+def _dumb() -> bool:
+    """Whether the terminal can do nothing but print lines."""
+    return os.environ.get("TERM") == "dumb"
 
 
 def layout(target: Target) -> dict[str, Any]:
@@ -89,11 +99,24 @@ def apart(targets: Sequence[Target]) -> None:
     if len(set(places)) < len(places):
         raise UsageError("two formats would go to one file; name different files after -o")
     for target in targets:
-        if target.file is not None and not target.file.parent.is_dir():
-            raise UsageError(
-                f"{target.file} cannot be written (there is no directory {target.file.parent}); make it, "
-                "or name another place after -o"
-            )
+        if target.file is not None:
+            placeable(target.file)
+
+
+def placeable(path: Path) -> None:
+    """Make sure, before anything is read, that a file can be written there.
+
+    Raises:
+        UsageError: there is no such directory, it is closed to the user, or the path itself is a directory.
+    """
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{path} cannot be written (there is no directory {path.parent}); make it, or name another place after -o"
+        )
+    if path.is_dir():
+        raise UsageError(f"{path} cannot be written (it is a directory); name a file after -o")
+    if not os.access(path if path.exists() and not path.is_file() else path.parent, os.W_OK):
+        raise UsageError(f"{path} cannot be written (Permission denied); name another place after -o")
 
 
 def _is_stdout(path: Path) -> bool:
@@ -186,22 +209,27 @@ def say(message: str, *, lines: bool = False) -> None:
 
 
 @contextlib.contextmanager
-def progress(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """An observer that shows what is being read, on one line of a terminal; silent anywhere else."""
-    if quiet or not sys.stderr.isatty():
+def progress(quiet: bool, doing: str = "reading") -> Iterator[Callable[[str], None]]:
+    """An observer that shows what is being done, on one line of a terminal; silent anywhere else.
+
+    Where no escape sequences are wanted the line is cleared with spaces; a dumb terminal cannot go back in a line.
+    """
+    if quiet or not sys.stderr.isatty() or _dumb():
         yield lambda _text: None
         return
+    columns = max(width() - 1, 20)
+    clear = "\r\x1b[K" if _escapes() else f"\r{' ' * columns}\r"
 
     def show(text: str) -> None:
-        room = max(width() - 10, 20)
+        room = max(columns - len(doing) - 1, 20)
         shown = clean(text)
-        sys.stderr.write(f"\r\x1b[Kreading {shown if len(shown) <= room else '…' + shown[-room + 1 :]}")
+        sys.stderr.write(f"{clear}{doing} {shown if len(shown) <= room else '…' + shown[-room + 1 :]}")
         sys.stderr.flush()
 
     try:
         yield show
     finally:
-        sys.stderr.write("\r\x1b[K")
+        sys.stderr.write(clear)
         sys.stderr.flush()
 
 

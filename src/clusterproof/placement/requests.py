@@ -1,9 +1,13 @@
 """What a pod asks of a node.
 
-Source: kubernetes ``pkg/api/v1/resource/helpers.go`` (``PodRequests``) and
+Source: kubernetes ``staging/src/k8s.io/component-helpers/resource/helpers.go`` (``PodRequests``) and
 ``pkg/scheduler/framework/types.go`` (``Resource.Add``, ``calculateResource``); the defaults of
 ``pkg/scheduler/util/pod_resources.go`` count a container without a request, for the
 least-allocated score only, as 100 millicores and 200 MiB.
+
+Requests that are not written down are the limits: the API server fills them in when a pod is made
+(``pkg/apis/core/v1/defaults.go``, ``SetDefaults_Pod`` and ``defaultPodRequests``), and only then, so that the template
+of a Deployment or Job still has limits alone. What a pod that exists says already has them.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from clusterproof.placement.quantity import amount
-from clusterproof.snapshot.kubernetes import ContainerPort, Pod, PodSpec, Quantity
+from clusterproof.snapshot.kubernetes import ContainerPort, Pod, PodSpec, Quantity, Resources
 
 Amounts = dict[str, int]
 """Resource name to amount: ``cpu`` in millicores, the rest in whole units."""
@@ -42,7 +46,8 @@ def pod_requests(spec: PodSpec, missing: Mapping[str, int] | None = None) -> Amo
     """The requests of a pod: the containers together, or the largest init container where that is more.
 
     Init containers that restart always (sidecars) run beside the containers and count with them; the others run
-    one by one beside the sidecars that started before them. Overhead is added at the end.
+    one by one beside the sidecars that started before them. What the pod asks for as a whole (``spec.resources``, on
+    by default since Kubernetes 1.34) stands in place of that sum. Overhead is added at the end.
 
     Args:
         spec: the pod.
@@ -51,13 +56,48 @@ def pod_requests(spec: PodSpec, missing: Mapping[str, int] | None = None) -> Amo
     Raises:
         QuantityError: a request is no quantity.
     """
+    whole = _pod_level(spec)
+    if whole and missing:
+        asked = _of_containers(spec, None) | whole
+        missing = {name: value for name, value in missing.items() if name not in asked}
+    total = _of_containers(spec, missing) | whole
+    _add(total, _amounts(spec.overhead, None))
+    return total
+
+
+def effective(resources: Resources) -> Mapping[str, Quantity]:
+    """A container's requests as the API server completes them: of what has only a limit, the limit."""
+    limits, requests = resources.limits, resources.requests
+    return {**limits, **requests} if limits else requests
+
+
+def _pod_level(spec: PodSpec) -> Amounts:
+    """What the pod asks for as a whole; empty where it says nothing of its own.
+
+    With limits and no request of a resource, the request is what the containers ask for, else the limit
+    (``defaultPodRequests``). Only cpu, memory and huge pages can be asked for like this.
+    """
+    if spec.resources is None:
+        return {}
+    found = _amounts(spec.resources.requests, None)
+    if spec.resources.limits:
+        for name, value in _of_containers(spec, None).items():
+            if name in ("cpu", "memory"):  # huge pages cannot be overcommitted: their request is their limit
+                found.setdefault(name, value)
+        for name, value in _amounts(spec.resources.limits, None).items():
+            found.setdefault(name, value)
+    return {name: value for name, value in found.items() if name in ("cpu", "memory") or name.startswith("hugepages-")}
+
+
+def _of_containers(spec: PodSpec, missing: Mapping[str, int] | None) -> Amounts:
+    """The most that the containers ask for together at any time (``AggregateContainerRequests``)."""
     total: Amounts = {}
     sidecars: Amounts = {}
     largest: Amounts = {}
     for container in spec.containers:
-        _add(total, _amounts(container.resources.requests, missing))
+        _add(total, _amounts(effective(container.resources), missing))
     for container in spec.init_containers:
-        wanted = _amounts(container.resources.requests, missing)
+        wanted = _amounts(effective(container.resources), missing)
         if container.restart_policy == "Always":
             _add(total, wanted)
             _add(sidecars, wanted)
@@ -66,7 +106,6 @@ def pod_requests(spec: PodSpec, missing: Mapping[str, int] | None = None) -> Amo
             _add(wanted, sidecars)
         _raise(largest, wanted)
     _raise(total, largest)
-    _add(total, _amounts(spec.overhead, None))
     return total
 
 

@@ -50,6 +50,11 @@ class Source(Record, frozen=True):
     document: str
     section: str = ""
 
+    @property
+    def text(self) -> str:
+        """``document, section``; a section that is called as the document is said once."""
+        return ", ".join(dict.fromkeys(part for part in (self.document, self.section) if part))
+
 
 class Evidence(Record, frozen=True):
     """One way to recognise node groups; exactly one member is set. A set holds every group that any way finds.

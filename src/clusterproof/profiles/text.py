@@ -48,7 +48,7 @@ def manual(profile: Profile, requirement: Requirement) -> Manual:
     facts = [
         ("Level", requirement.level.value),
         ("Category", requirement.category),
-        ("Source", f"{source.document}, {source.section}" if source.section else source.document),
+        ("Source", source.text),
         ("Applies", " and ".join(text for text in (profile.applies, requirement.applies) if text) or "always"),
         ("Check", check_text(requirement.check)),
     ]

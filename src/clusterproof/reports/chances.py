@@ -65,10 +65,12 @@ def shown(odds: Odds | None, group: str) -> tuple[str, str]:
 def legend(grid: Matrix, odds: Odds | None, told: set[str]) -> list[str]:
     """What a matrix's short forms mean, each once in a report (``told`` remembers which were)."""
     lines: list[str] = []
-    grows = next((side for side in (*grid.clients, *grid.servers) if side.future and side.nodes), None)
+    sides = (*grid.clients, *grid.servers)
+    grows = next((side for side in sides if (side.future or side.unread) and side.nodes), None)
     if grows is not None and "+" not in told:
         told.add("+")
-        lines.append(f'"{words.nodes(grows)}": {grows.nodes} today, and the group may make more.')
+        more = "not all nodes were read" if grows.unread else "the group may make more"
+        lines.append(f'"{words.nodes(grows)}": {grows.nodes} {"read" if grows.unread else "today"}, and {more}.')
     if odds is not None and odds.unknown is None and odds.rows and "odds" not in told:
         told.add("odds")
         one = noun(grid.client)

@@ -19,6 +19,8 @@ _VALUE = 60
 _CAUSES = 3
 """How many alternatives are named; the JSON has all."""
 _FIELDS = 3
+_WHOLE = "complete"
+"""How the comparison writes that a kind was read whole."""
 _RULE = re.compile(
     r"IpPermissions(?P<egress>Egress)?\.(?P<protocol>\S+) (?:all|(?P<low>-?\d+)-(?P<high>-?\d+)) (?P<peer>\S+)"
 )
@@ -141,11 +143,16 @@ def _read(change: ObjectChange) -> str:
         return "read then, not read now"
     if old is None:
         return "not read then, read now"
-    return f"read {_scopes(old)} then, {_scopes(new)} now"
+    # What is to be done about it stands where it is judged.
+    reasons = dict.fromkeys(state.partition("; ")[0] for _, state in (*old, *new) if state != _WHOLE)
+    return f"{_scopes(old)} then, {_scopes(new)} now ({'; '.join(reasons)})"
 
 
 def _scopes(value: Any) -> str:
-    return listing(f"{state}{f' in {scope}' if scope else ''}" for scope, state in value)
+    """How completely a kind was read: ``read in dynamo and not read whole in prod``."""
+    return listing(
+        ("read" if state == _WHOLE else "not read whole") + (f" in {scope}" if scope else "") for scope, state in value
+    )
 
 
 def _field(path: str, old: Any, new: Any) -> str:

@@ -27,6 +27,9 @@ def render(found: Diagnoses, *, width: int, colour: bool, verbose: bool) -> str:
 
 
 def _head(found: Diagnoses, width: int) -> list[str]:
+    if not found.logs:
+        why = "No log could be read" if found.unread else "No pod crashes or is not ready, so there was no log to read"
+        return hang("", sentence(why), width)
     size = sum(log.bytes for log in found.logs)
     what = found.logs[0].name if len(found.logs) == 1 else plural(len(found.logs), "log")
     seen = len({(s.id, s.symptom) for item in found.diagnoses for s in item.sightings})

@@ -35,8 +35,7 @@ def requirement(entry: Requirement, profile: Profile, *, width: int, colour: boo
             lines += ["", paint.bold(title)]
             for item in items:
                 lines += hang("  ", item, width, indent=4)
-    source = ", ".join(part for part in (entry.source.document, entry.source.section) if part)
-    lines += ["", paint.bold("Where it stands"), *hang("  ", source, width)]
+    lines += ["", paint.bold("Where it stands"), *hang("  ", entry.source.text, width)]
     for reference in entry.references:
         lines += hang("  ", reference, width, indent=4)
     return "\n".join(line.rstrip() for line in lines) + "\n"

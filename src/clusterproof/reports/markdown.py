@@ -104,10 +104,9 @@ def _summary(report: Report) -> str:
 
 
 def _opened(finding: Finding, verbose: bool, legend: set[str]) -> list[str]:
-    source = ", ".join(part for part in (finding.source.document, finding.source.section) if part)
     blocks = [
         f"## {words.VERDICT[finding.verdict]}: {code(finding.name)} ({finding.level.value})",
-        f"{escape(sentence(finding.title))}  \n{escape(source)}",
+        f"{escape(sentence(finding.title))}  \n{escape(finding.source.text)}",
     ]
     if counted.new_pairs(finding):
         blocks.append(f"**New:** {escape(counted.new_pairs(finding))}")

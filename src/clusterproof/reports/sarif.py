@@ -130,7 +130,7 @@ class _Log:
             if profile.document.url.startswith(("https://", "http://")):
                 rule["helpUri"] = profile.document.url
         rule["defaultConfiguration"] = {"level": _LEVEL[finding.level]}
-        source = ", ".join(part for part in (finding.source.document, finding.source.section) if part)
+        source = finding.source.text
         rule["properties"] = {
             "tags": [tag for tag in (finding.level.value, finding.category) if tag],
             "problem.severity": _SEVERITY[finding.level],

@@ -60,7 +60,8 @@ def _described(record: Any, part: dict[str, Any]) -> dict[str, Any]:
         for key, value in part["properties"].items()
     }
     if not optional:
-        part["required"] = list(part["properties"])
+        left_out = {item.encode_name for item in msgspec.structs.fields(record) if item.default is msgspec.UNSET}
+        part["required"] = [name for name in part["properties"] if name not in left_out]
     return part
 
 

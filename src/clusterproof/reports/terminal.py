@@ -113,8 +113,7 @@ class _Terminal:
         word = words.VERDICT[finding.verdict]
         lines = [f"{self._verdict(finding.verdict, word)}  {self.paint.bold(finding.name)}  {finding.level.value}"]
         lines += hang("  ", sentence(finding.title), self.prose)
-        source = ", ".join(part for part in (finding.source.document, finding.source.section) if part)
-        lines += hang("  ", source, self.prose, shown="  ")
+        lines += hang("  ", finding.source.text, self.prose, shown="  ")
         if counted.new_pairs(finding):
             lines += hang("  New  ", counted.new_pairs(finding), self.prose)
         label, cause = words.cause(finding)
@@ -198,7 +197,7 @@ class _Terminal:
         lines = [self.paint.bold("Node groups")]
         for group in groups:
             grows = ", can grow" if group.can_grow else ""
-            count = f"{group.nodes} node{'' if group.nodes == 1 else 's'}"
+            count = words.counted_nodes(group.nodes, self.report.cluster)
             lines += hang("  ", f"{group.name}: {group.kind}, {count}{grows}", self.prose, indent=4)
             if group.security_groups:
                 lines += hang("    security groups  ", ", ".join(group.security_groups), self.prose)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Report, Side
+from clusterproof.checks.head import ClusterLine
 from clusterproof.profiles.model import Level
 from clusterproof.reach.trace import Hop, Outcome
 from clusterproof.reports.text import cleaned, listing, phrases, plural, sentence
@@ -44,10 +45,17 @@ def _place(finding: Finding) -> float:
 
 
 def nodes(side: Side) -> str:
-    """How many nodes stand behind a row or column: ``3 nodes``, ``3+ nodes`` where more may come."""
-    if side.future and not side.nodes:
-        return "no nodes yet"
-    return f"{side.nodes}+ nodes" if side.future else plural(side.nodes, "node")
+    """How many nodes stand behind a row or column: ``3 nodes``, ``3+ nodes`` where more may come or were not read."""
+    if not side.nodes and (side.future or side.unread):
+        return "nodes not read" if side.unread else "no nodes yet"
+    return f"{side.nodes}+ nodes" if side.future or side.unread else plural(side.nodes, "node")
+
+
+def counted_nodes(count: int, cluster: ClusterLine) -> str:
+    """How many nodes there are, of a group or of the cluster; what was not read is not said to be none."""
+    if not cluster.unread_nodes:
+        return plural(count, "node")
+    return f"{plural(count, 'node')} read, not all" if count else "nodes not read"
 
 
 def hop_number(cell: MatrixCell) -> int:
@@ -128,13 +136,13 @@ def unknown_lines(unknown: Unknown) -> tuple[str, str]:
 
 
 _SAID = {
-    Cause.NOT_COLLECTED: ("not read", "not given", "was given", "not asked for", "not in the input"),
+    Cause.NOT_COLLECTED: ("not read", "not given", "was given", "not asked for", "not in the input", "left out by"),
     Cause.DENIED: ("refused", "permission"),
     Cause.INCOMPLETE: ("only", "not complete", "part of", "one page", "lacks", "not all"),
     Cause.NOT_MODELLED: ("not judged", "not built", "not looked into"),
     Cause.NOT_ANSWERABLE: ("not known", "cannot be", "no file", "does not say", "nothing says"),
     Cause.REDACTED: ("dropped", "left out"),
-    Cause.ERROR: ("failed",),
+    Cause.ERROR: ("failed", "could not be read: ", "could not be listed: "),
 }
 """Words by which a detail says its cause already, beside the cause's own name."""
 
@@ -238,6 +246,7 @@ def closing(report: Report) -> str:
     """The counts in one sentence, worst first; zeros are left out."""
     counts = report.counts
     total = len(report.findings)
+    upkeep = total - own_requirements(report)
     parts = [
         f"{number} {word}"
         for number, word in (
@@ -251,7 +260,14 @@ def closing(report: Report) -> str:
     ]
     aside = [f"{n} {word}" for n, word in ((counts.waived, "waived"), (counts.known, "known from the baseline")) if n]
     left = f" Of those that fail, {listing(aside)}: not counted." if aside else ""
-    return f"{plural(total, 'requirement')}: {', '.join(parts)}.{left}" if total else "No requirement was checked."
+    what = plural(total - upkeep, "requirement") + (f" and {plural(upkeep, 'waiver')} to look after" if upkeep else "")
+    return f"{what}: {', '.join(parts)}.{left}" if total else "No requirement was checked."
+
+
+def own_requirements(report: Report) -> int:
+    """How many requirements of the profile were checked; findings about waivers are none of them."""
+    own = sum(1 for finding in report.findings if finding.id.startswith(f"{report.profile.name}/"))
+    return own or len(report.findings)
 
 
 def opened_paths(finding: Finding, *, every: bool) -> list[MatrixCell]:
@@ -309,16 +325,15 @@ def head(report: Report) -> tuple[str, str]:
         f"EKS {cluster.kubernetes_version}" if cluster.kubernetes_version else "",
         f"account {cluster.account}" if cluster.account else "",
         cluster.region,
-        plural(len(cluster.groups), "node group"),
-        plural(cluster.nodes, "node"),
+        plural(len(cluster.groups), "node group") if cluster.groups or not cluster.unread_nodes else "",
+        counted_nodes(cluster.nodes, cluster),
         f"read {moment(cluster.read_at)}" if cluster.read_at else "",
     ]
     document = profile.document
     source = f"{document.title} {document.version}".strip()
-    own = sum(1 for finding in report.findings if finding.id.startswith(f"{profile.name}/")) or len(report.findings)
     return (
         f"{cluster_name(report) or 'cluster not named in the input'}: {phrases(fact for fact in facts if fact)}",
-        f"profile {profile.name}: {phrases((source, plural(own, 'requirement')))}",
+        f"profile {profile.name}: {phrases((source, plural(own_requirements(report), 'requirement')))}",
     )
 
 

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.snapshot import Snapshot, Table
+from clusterproof.snapshot.kinds import Kind
+from clusterproof.snapshot.snapshot import EVERYWHERE, Snapshot, Table
 
 Raw = dict[str, Any]
 
@@ -116,6 +117,20 @@ def differences(old: Snapshot, new: Snapshot, *, descriptions: bool = False) -> 
             else:
                 found += [Difference(name, key, *item) for item in _walk("", left[key], right[key])]
     return found
+
+
+def unseen(snapshot: Snapshot, other: Snapshot, kind: Kind[Any], key: str) -> bool:
+    """Whether an object that a snapshot lacks may be there all the same: its kind was read less there than in the other.
+
+    Args:
+        snapshot: the one without the object.
+        other: the one that holds it.
+        kind: the object's kind.
+        key: its key.
+    """
+    said, says = (_coverage(each.tables.get(kind.name)) for each in (snapshot, other))
+    scope = key.rpartition("/")[0] if kind.namespaced else EVERYWHERE
+    return said != says and snapshot.missing(kind, scope) is not None
 
 
 def _coverage(table: Table[Any] | None) -> Any:

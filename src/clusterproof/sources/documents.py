@@ -7,7 +7,7 @@ once: a document stays text, and its lists are taken apart as slices of that tex
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -30,15 +30,25 @@ class Document:
         text: the JSON text; None for YAML.
         value: the YAML value; None for JSON.
         line: the line of the file on which it begins, from 1.
+        twice: keys that a mapping of the YAML has twice, each with its line; the last one counts.
     """
 
-    __slots__ = ("line", "text", "value", "where")
+    __slots__ = ("line", "text", "twice", "value", "where")
 
-    def __init__(self, where: str, *, text: bytes | memoryview | None = None, value: Any = None, line: int = 1) -> None:
+    def __init__(
+        self,
+        where: str,
+        *,
+        text: bytes | memoryview | None = None,
+        value: Any = None,
+        line: int = 1,
+        twice: Sequence[str] = (),
+    ) -> None:
         self.where = where
         self.text = text
         self.value = value
         self.line = line
+        self.twice = tuple(twice)
 
     def top(self) -> Any:
         """The document one level deep: members or items are ``msgspec.Raw`` for JSON, plain values for YAML."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
+import time as clock
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ from clusterproof.sources.together import GivenUp, NodesNeed, check_same
 Observer = Callable[[str], None]
 
 _CLUSTER, _ACCOUNT = "cluster", "account"
+_ENDING = 3.0
+"""Seconds that the two threads get to end when the reading is given up."""
 _OWN_CREDENTIALS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID")
 
 
@@ -83,7 +86,8 @@ def read_live(
         options: which ones.
         kinds: what to read; everything that any check reads when None.
         observer: is told progress, one call at a time.
-        greet: is given who reads before anything is read; what it raises ends the reading.
+        greet: is given who reads before anything is read; what it raises ends the reading. Called once more, with the
+            problem alone, where the cluster turns out to be unreadable after all.
         time: when this is, RFC 3339 in UTC.
         environ: the environment; the process's own when None.
 
@@ -122,12 +126,14 @@ class _Reading:
         self._cluster: ClusterRead | None = None
         self._account: AccountRead | None = None
         self._problems: dict[str, str] = {}
+        self._introduced_cluster = False
         self._lent = ""  # the profile that only the kubeconfig names
 
     def read(self, time: str) -> Snapshot:
         """Everything, as one snapshot."""
         self._connect()
         begun: list[tuple[str, Callable[[], Any]]] = []
+        threads: list[threading.Thread] = []
         if _CLUSTER not in self._problems:
             begun.append((_CLUSTER, self._read_cluster))
         if self._options.aws:
@@ -137,12 +143,17 @@ class _Reading:
         try:
             with paused():  # here, because the two threads begin and end at different times
                 for name, work in begun:
-                    threading.Thread(target=self._guarded, args=(name, work), name=f"live {name}", daemon=True).start()
+                    thread = threading.Thread(target=self._guarded, args=(name, work), name=f"live {name}", daemon=True)
+                    thread.start()
+                    threads.append(thread)
                 self._wait([name for name, _ in begun])
         finally:
             self._given_up.set()
             self._released.set()
             self._needs.ready.set()
+            until = clock.monotonic() + _ENDING
+            for thread in threads:  # each closes what it has open
+                thread.join(max(0.0, until - clock.monotonic()))
         return self._joined(time)
 
     def _connect(self) -> None:
@@ -201,6 +212,7 @@ class _Reading:
     def _greeted(self, greetings: Mapping[str, Any]) -> None:
         region, accounts = greetings.get(_ACCOUNT, ("", ()))
         read = _CLUSTER in greetings or any(item.usable for item in accounts)
+        self._introduced_cluster = _CLUSTER in greetings
         if self._greet is not None and read:  # else one error says both causes
             self._greet(
                 Greeting(
@@ -269,6 +281,7 @@ class _Reading:
             observer=self._told("cluster:"),
             greet=lambda identity: self._introduced(_CLUSTER, identity),
             environ=self._environ,
+            given_up=self._given_up.is_set,
         )
 
     def _read_account(self) -> AccountRead:
@@ -293,6 +306,7 @@ class _Reading:
             observer=self._told("AWS:"),
             greet=lambda region, accounts: self._introduced(_ACCOUNT, (region, accounts)),
             environ=self._environ,
+            given_up=self._given_up.is_set,
         )
 
     # --- one snapshot of both ---
@@ -301,6 +315,8 @@ class _Reading:
         cluster, account, says = self._cluster, self._account, self._says
         if cluster is None and (account is None or account.nothing_read):
             raise UnreadableClusterError(self._nothing())
+        if cluster is None and self._introduced_cluster and self._greet is not None:
+            self._greet(Greeting(cluster_problem=self._problems[_CLUSTER]))
         if account is not None and says is not None:
             check_match(account, says)
         if account is not None and cluster is not None:
@@ -340,13 +356,13 @@ class _Reading:
     def _unread(self, origin: str, name: str) -> list[Answer]:
         why = self._problems[name]
         return [
-            Answer(kind, (), (Coverage(EVERYWHERE, _unread(kind, why)),))
+            Answer(kind, (), (Coverage(EVERYWHERE, _unread(kind, why, left_out=not self._options.aws)),))
             for kind in self._wanted
             if kind.origin == origin
         ]
 
 
-def _unread(kind: Kind[Any], why: str) -> Unknown:
+def _unread(kind: Kind[Any], why: str, *, left_out: bool) -> Unknown:
     said, _, remedy = why.partition("; ")
-    remedy = remedy or "mend that, then read again"
-    return Unknown(Cause.NOT_COLLECTED, f"{kind.name} could not be read: {said}", remedy)
+    cause = Cause.NOT_COLLECTED if left_out and kind.origin == "aws" else Cause.ERROR
+    return Unknown(cause, f"{kind.name} could not be read: {said}", remedy or f"mend this, then read again: {said}")

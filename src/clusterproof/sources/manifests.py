@@ -20,6 +20,7 @@ from clusterproof.snapshot import kinds, redact
 from clusterproof.snapshot.kinds import BY_NAME, Kind
 from clusterproof.snapshot.overlay import Edit, Overlay, Put, SetField, apply
 from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.sources import admission
 from clusterproof.sources.documents import (
     as_utf8,
     decode,
@@ -89,6 +90,12 @@ def load_manifests(
     for file in expand(inputs, stdin):
         if file.explicit or file.extension in _MANIFESTS:
             reading.file(file)
+    if not reading.objects and reading.hooks:
+        raise InputError(
+            f"holds only hooks that no installation runs ({_counted(reading.hooks)}), and they are not applied; "
+            "leave it out, or give the chart's other objects too",
+            where=", ".join("stdin" if str(item) == "-" else str(item) for item in inputs),
+        )
     if not reading.objects:
         raise InputError(
             "holds no object to apply; give what helm template or kustomize build prints",
@@ -120,6 +127,10 @@ class _Reading:
         self.where: dict[tuple[str, str], str] = {}
         self.namespaces: dict[str, None] = {}
         self.defaulted = 0
+        self.hooks: dict[str, int] = {}
+        self.version = next(
+            (cluster.version for cluster in snapshot.objects(kinds.CLUSTERS)), snapshot.meta.kubernetes_version
+        )
         self.charts: dict[tuple[str, str], None] = {}
 
     # --- files ---------------------------------------------------------------------------
@@ -128,7 +139,7 @@ class _Reading:
         """Every object of one file."""
         aside: dict[str, int] = {}
         hooks: dict[str, int] = {}
-        for where, line, raw in _objects(file):
+        for where, line, raw in _objects(file, self.notes):
             problem = _no_manifest(raw)
             if problem and not file.explicit:
                 self.notes.append(f"{where}: left aside, {problem}")
@@ -142,8 +153,12 @@ class _Reading:
             if found and not found & KEPT_HOOKS:
                 label = f"{wire} of hook {', '.join(sorted(found))}"
                 hooks[label] = hooks.get(label, 0) + 1
+                self.hooks[label] = self.hooks.get(label, 0) + 1
                 continue
             self.objects += 1
+            gone = admission.removed(raw, self.version)
+            if gone:
+                raise InputError(f"line {line}: {gone}", where=where)
             kind = None if wire == "Secret" else kind_of_wire(str(raw["apiVersion"]), wire)
             if kind is None or kind is kinds.HELM_RELEASES:
                 aside[wire] = aside.get(wire, 0) + 1
@@ -180,6 +195,13 @@ class _Reading:
             raise InputError(
                 f"line {line}: {kind.wire} {name}: {wrong_type(error)}; mend the manifest", where=where
             ) from None
+        wrong, without = admission.out_of_range(raw), admission.lacking(raw)
+        if wrong:
+            raise InputError(
+                f"line {line}: {kind.wire} {name}: {wrong}; the API server refuses it: mend the manifest", where=where
+            )
+        if without:
+            self.notes.append(f"{where}: {kind.wire} {name} {without}, which the API server refuses")
         if kind.namespaced:
             self.namespaces[str(metadata["namespace"])] = None
         place = (kind.name, key)
@@ -261,8 +283,8 @@ class _Reading:
         return merged
 
 
-def _objects(file: File) -> Iterator[tuple[str, int, Any]]:
-    """Each object with the document it stands in and that document's first line; lists taken apart."""
+def _objects(file: File, notes: list[str]) -> Iterator[tuple[str, int, Any]]:
+    """Each object with the document it stands in and that document's first line; lists taken apart; notes tell keys given twice."""
     data = as_utf8(file.read(), file.where)
     if not data.strip():
         return
@@ -273,6 +295,7 @@ def _objects(file: File) -> Iterator[tuple[str, int, Any]]:
                 yield from ((document.where, 1, item) for item in _items(value))
         else:
             for document in yaml_documents(data, file.where):
+                notes += [f"{document.where}: {key} is given twice; the last one counts" for key in document.twice]
                 yield from ((document.where, document.line, item) for item in _items(document.value))
     except InputError as error:
         if b"{{" in data and not looks_like_json(data):

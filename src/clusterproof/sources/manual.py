@@ -37,7 +37,7 @@ _COSTS = {
     "ec2nodeclasses": "subnets and security groups of Karpenter's next nodes are unknown",
     "nodeclasses": "interfaces of pods and nodes in EKS Auto Mode, and its policies, are unknown",
     "helmreleases": "installed versions are read from the charts' labels on controllers; without these they are unknown: "
-    "the document's rules are applied, and said so",
+    "what applies at the document's version is judged, and what a later one may need is unknown",
     "clusters": "the cluster security group, address family and service range are unknown",
     "nodegroups": "nodes of the future, and groups at zero, are unknown",
     "nodegroup-names": "whether all node groups were described is unknown",

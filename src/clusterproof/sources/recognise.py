@@ -28,6 +28,10 @@ _IGNORED_KINDS = {"Event", "ReplicationController"}
 """What cluster-info dumps hold besides, and no rule reads."""
 
 
+class _OurOwn(Exception):  # noqa: N818 - control flow inside this module
+    """A file that clusterproof printed itself."""
+
+
 class _PeekMeta(msgspec.Struct):
     namespace: str | None = None
 
@@ -55,7 +59,10 @@ def recognise(documents: Iterable[Document], file: File, dump_namespace: str = "
     stream: list[tuple[str, list[Batch]]] = []
     for document in documents:
         before = len(found.batches)
-        wire = _document(document, file, dump_namespace, found)
+        try:
+            wire = _document(document, file, dump_namespace, found)
+        except _OurOwn:
+            break
         stream.append((wire, found.batches[before:]))
     if any(wire in ("EventList", "ReplicationControllerList") for wire, _ in stream) and len(stream) > 1:
         _scope_dump_stream(stream)
@@ -68,6 +75,7 @@ def _document(document: Document, file: File, dump_namespace: str, found: Found)
     if file.bundle and "cluster-resources/" in file.hint and _bundle_errors(top, document, file, found):
         return ""
     if isinstance(top, dict):
+        _refuse_own(top, document, file, found)
         wire = plain(top["kind"], document.where, "kind") if "kind" in top else None
         if isinstance(wire, str) and ("apiVersion" in top or "items" in top):
             return _kubernetes(top, wire, document, file, dump_namespace, found)
@@ -75,6 +83,27 @@ def _document(document: Document, file: File, dump_namespace: str, found: Found)
     elif isinstance(top, list):
         _bare_list(top, document, file, found)
     return ""
+
+
+def _refuse_own(top: dict[str, Any], document: Document, file: File, found: Found) -> None:
+    """What clusterproof printed has members (``cluster``) that look like an answer of AWS.
+
+    Raises:
+        InputError: it was named.
+        _OurOwn: it was not, and is left aside with all that follows in the file.
+    """
+    schema = plain(top["schema"], document.where, "schema") if "schema" in top else ""
+    if not isinstance(schema, str) or not schema.startswith("clusterproof."):
+        return
+    what = f"{schema.removeprefix('clusterproof.').partition('/')[0]} of clusterproof"
+    if file.explicit:
+        raise InputError(
+            f"is a {what}, not what kubectl or aws print; clusterproof diff and --baseline take reports",
+            where=file.where,
+        )
+    found.notes.append(f"{file.where}: left aside, it is a {what}")
+    found.recognised = True
+    raise _OurOwn
 
 
 # --- Kubernetes ------------------------------------------------------------------------

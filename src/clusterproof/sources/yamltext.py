@@ -50,11 +50,11 @@ def yaml_documents(data: bytes, where: str) -> Iterator[Document]:
                 line = (mark.line if mark else 0) + (2 if event.explicit else 1)  # a --- stands on a line of its own
             if isinstance(event, yaml.DocumentEndEvent):
                 number += 1
-                value, here = builder.root, name
+                value, here, twice = builder.root, name, builder.twice
                 name = f"{where} (document {number + 1})"
                 builder = _Builder(name)
                 if value is not None:
-                    yield Document(here, value=value, line=line)
+                    yield Document(here, value=value, line=line, twice=twice)
             else:
                 builder.take(event)
     except yaml.MarkedYAMLError as error:
@@ -87,6 +87,7 @@ class _Builder:
         self.stack: list[_Open] = []
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.expanded = 0
+        self.twice: list[str] = []
 
     def take(self, event: Any) -> None:
         kind = type(event).__name__
@@ -135,6 +136,8 @@ class _Builder:
             if top.key == "<<":
                 top.merges.append(value)
             else:
+                if top.key in top.value:
+                    self.twice.append(f"line {event.start_mark.line + 1}: {top.key}")
                 top.value[top.key] = value
             top.key = None
 

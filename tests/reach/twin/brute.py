@@ -94,7 +94,7 @@ class Brute:
                 return Said("blocked")
         assert number is not None
         one_workload = client.pods is not None and client.pods == server.pods
-        itself = same_node and one_workload and client.pods is not None and client.pods.kind == "DaemonSet"
+        itself = same_node and one_workload and client.pods is not None and client.pods.alone
         asked = Asked(number, protocol, via, same_node, itself)
         answers: list[Answer] = []
         layers: dict[str, set[Answer]] = {}

@@ -178,7 +178,9 @@ def _pods(plan: Plan, tiny: Tiny) -> None:
         spec = {"containers": [container], "hostNetwork": True, "tolerations": [{"operator": "Exists"}]}
         tiny.controller("DaemonSet", "kube-system/calico-node", spec)
     for pods in plan.workloads:
-        tiny.controller(pods.kind, f"{pods.namespace}/{pods.name}", _spec(pods), labels=pods.labels, replicas=2)
+        tiny.controller(
+            pods.kind, f"{pods.namespace}/{pods.name}", _spec(pods), labels=pods.labels, replicas=pods.replicas
+        )
     for number, (namespace, labels, groups) in enumerate(plan.pod_groups):
         spec = {"podSelector": {"matchLabels": labels}, "securityGroups": {"groupIds": list(groups)}}
         metadata = {"namespace": namespace, "name": f"sgp{number}"}

@@ -68,7 +68,7 @@ def _leg(
 ) -> Iterator[Answer]:
     """One answer for every packet of one stretch; a party without pods is a node."""
     # A pod that the node leads back to itself is masqueraded (kube-proxy's hairpin rule): its own node calls.
-    one_pod = same_node and client.pods is not None and client.pods == server.pods and client.pods.kind == "DaemonSet"
+    one_pod = same_node and client.pods is not None and client.pods == server.pods and client.pods.alone
     asked = Asked(port, protocol, None, same_node, itself=one_pod)
     crosses = wire and (not same_node or "strict" in (client.spot.way, server.spot.way))
     for source, target, packet in brute.network.sent(client.spot, server.spot, port, protocol):

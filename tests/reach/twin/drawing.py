@@ -32,6 +32,8 @@ def drawn(seed: int) -> Plan:
     _network(plan, draw)
     _groups(plan, draw)
     _nodes(plan, draw)
+    if engine == "aws" and draw.random() < 0.25:
+        plan.env["NETWORK_POLICY_ENFORCING_MODE"] = "strict"
     _workloads(plan, draw)
     _services(plan, draw)
     if engine or draw.random() < 0.3:
@@ -151,7 +153,16 @@ def _workloads(plan: Plan, draw: random.Random) -> None:
             ports.append((NAMED, draw.choice([80, 8080]), draw.choice(["TCP", "TCP", "UDP"])))
         group = draw.choice(["", "", "g0", "g1"])
         plan.workloads.append(
-            Pods(kind, namespace, f"w{number}", _labels(draw), group, draw.random() < 0.15, tuple(ports))
+            Pods(
+                kind,
+                namespace,
+                f"w{number}",
+                _labels(draw),
+                group,
+                draw.random() < 0.15,
+                tuple(ports),
+                draw.choice([1, 2]),
+            )
         )
     if plan.on("ENABLE_POD_ENI"):
         for _ in range(draw.randint(1, 2)):

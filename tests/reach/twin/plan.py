@@ -36,6 +36,12 @@ class Pods:
     group: str = ""
     host: bool = False
     ports: tuple[tuple[str, int, str], ...] = ()
+    replicas: int = 2
+
+    @property
+    def alone(self) -> bool:
+        """No node has two of its pods."""
+        return self.kind == "DaemonSet" or self.replicas == 1
 
     @property
     def id(self) -> str:

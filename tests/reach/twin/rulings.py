@@ -56,8 +56,10 @@ class Rulings:
             return True
         own_node = asked.same_node and (other.node or (other.pods is not None and other.pods.host))
         softer: Answer = False
+        unnamed = self._unnamed(subject)
         if own_node:
-            if direction == "ingress" or (self.plan.engine == "aws" and not dialled):
+            # Not all versions of the agent spare a pod's own node in strict mode.
+            if not unnamed and (direction == "ingress" or (self.plan.engine == "aws" and not dialled)):
                 return True
             softer = None
         if asked.itself:
@@ -84,8 +86,15 @@ class Rulings:
             if not any(self._admits(raw, rule, direction, subject, other, asked) for raw, rule in rules):
                 return {softer}
             return {None if self._shadowed(rules, direction, subject, other, asked) else True}
+        if self._unnamed(subject):
+            return {softer}
         said = {self._admin("Baseline", order, direction, subject, other, asked) for order in self._orders("Baseline")}
         return {one != "Deny" for one in said}
+
+    def _unnamed(self, subject: Seen) -> bool:
+        """Strict enforcing mode refuses pods everything that no policy selects (rule 7.9)."""
+        strict = self.plan.env.get("NETWORK_POLICY_ENFORCING_MODE") == "strict"
+        return strict and not any(self._isolating(way, subject) for way in ("ingress", "egress"))
 
     # --- NetworkPolicy ---------------------------------------------------------------------
 

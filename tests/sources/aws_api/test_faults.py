@@ -31,8 +31,10 @@ LATER = {
     "managed-prefix-lists": {"prefix-list-entries"},
     "transit-gateway-attachments": {"transit-gateway-routes"},
     "transit-gateway-vpc-attachments": {"transit-gateway-routes"},
+    # Which account owns a VPC is told by it alone, and another account's tables and lists are not shown.
+    "vpcs": {"route-tables", "network-acls"},
 }
-"""Kinds that cannot be known where another is not, since it lists their names."""
+"""Kinds that cannot be known where another is not, since it lists their names or says whose they are."""
 
 
 def read(**options: Any) -> AccountRead:
@@ -248,6 +250,27 @@ def test_clock_skew(demo: Demo, minutes: int, way: str) -> None:
     """AWS's own time in its answer tells a wrong clock from expired credentials."""
     there = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
     demo.proxy.faults["*"] = refuse("SignatureDoesNotMatch", 403, date=there)
+    why = missing(read())["subnets"]
+    assert f"this machine's clock is {way} AWS's" in why.detail
+    assert why.remedy == "set the clock, then read again"
+
+
+@pytest.mark.parametrize(
+    ("message", "way"),
+    [
+        (
+            "Signature expired: 20261121T100000Z is now earlier than 20261121T101500Z (20261121T103000Z - 15 min.)",
+            "30 minutes behind",
+        ),
+        (
+            "Signature not yet current: 20261121T110000Z is still later than 20261121T102500Z (20261121T102000Z + 5 min.)",
+            "40 minutes ahead of",
+        ),
+    ],
+)
+def test_clock_skew_that_the_message_tells(demo: Demo, message: str, way: str) -> None:
+    """STS says both times in words; that counts also where the answer's date says nothing (a proxy's, or none)."""
+    demo.proxy.faults["*"] = refuse("SignatureDoesNotMatch", 403, message)
     why = missing(read())["subnets"]
     assert f"this machine's clock is {way} AWS's" in why.detail
     assert why.remedy == "set the clock, then read again"

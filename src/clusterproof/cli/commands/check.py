@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
-from clusterproof.cli import configuration, library, live, options
+from clusterproof.cli import configuration, library, live, options, overwriting
 from clusterproof.cli.output import Target, deliver, layout, say
 from clusterproof.cli.suggest import did_you_mean
 from clusterproof.errors import UsageError
@@ -27,13 +26,13 @@ if TYPE_CHECKING:
 @options.sources
 @options.lively
 @options.overlays
-@options.profile
+@options.profile_or_baseline
 @options.judging
 @options.formats(*FORMATS)
 @options.verbosity
 def command(
     inputs: options.Inputs,
-    profile: str,
+    profile: str | None,
     adjusted: options.Adjusted,
     baseline: str | None,
     as_of: str,
@@ -59,20 +58,26 @@ def command(
       clusterproof check prod.snapshot --profile dynamo
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
       helm template dynamo CHART -n dynamo | clusterproof check prod.snapshot --profile dynamo --with -
-      clusterproof check prod.snapshot --profile dynamo --baseline last.json
+      clusterproof check prod.snapshot --baseline last.json
 
     From a pipe, this is enough of Kubernetes (the AWS side: files of ./aws):
 
     \b
-      KINDS=nodes,pods,deployments,statefulsets,daemonsets,services,endpointslices
-      KINDS=$KINDS,networkpolicies,persistentvolumeclaims,persistentvolumes
-      KINDS=$KINDS,namespaces,customresourcedefinitions
-      kubectl get $KINDS -A -o json | clusterproof check - ./aws --profile dynamo
+      KINDS=nodes,pods,deployments,statefulsets,daemonsets,replicasets,jobs
+      KINDS=$KINDS,cronjobs,services,endpointslices,networkpolicies
+      KINDS=$KINDS,persistentvolumeclaims,persistentvolumes,namespaces
+      KINDS=$KINDS,customresourcedefinitions
+      helm list -A -o json > helm.json
+      kubectl get $KINDS -A -o json |
+        clusterproof check - helm.json ./aws --collected $KINDS --profile dynamo
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
     from clusterproof import api
 
     judging = options.adjustments(adjusted)
-    _judged_by(baseline, as_of, targets)
+    overwriting.refuse()
+    _judged_by(baseline, as_of)
+    if profile is None:
+        profile = _of_baseline(baseline, quiet=quiet)
     snapshot = options.read(inputs, quiet=quiet, verbose=verbose, profile=profile)
     waivers = _waivers()
     report = api.check(
@@ -84,11 +89,31 @@ def command(
     return report.exit_status
 
 
-def _judged_by(baseline: str | None, as_of: str, targets: Sequence[Target]) -> None:
-    """Refuse, before anything is read, a day that is none and a baseline that is none or would be written over.
+def _of_baseline(baseline: str | None, *, quiet: bool) -> str:
+    """The profile that the baseline was checked against.
 
     Raises:
-        UsageError: one of these. A report over its own baseline would make what is new known from then on.
+        MissingParameter: there is no baseline either.
+        UsageError: it is no built-in profile, and a report does not say where its file is.
+    """
+    from clusterproof import api
+
+    if baseline is None:
+        context = click.get_current_context()
+        raise click.MissingParameter(ctx=context, param=next(p for p in context.command.params if p.name == "profile"))
+    name = api.load_report(baseline).profile.name
+    if name not in library.builtin():
+        raise UsageError(f"{baseline} is a report on a profile of your own, {name}; name its file: --profile FILE")
+    if not quiet:
+        say(f"profile {name}, as {baseline} says")
+    return name
+
+
+def _judged_by(baseline: str | None, as_of: str) -> None:
+    """Refuse, before anything is read, a day or a baseline that is none.
+
+    Raises:
+        UsageError: one of these.
     """
     from clusterproof.checks.waivers import day
 
@@ -96,16 +121,6 @@ def _judged_by(baseline: str | None, as_of: str, targets: Sequence[Target]) -> N
         day(as_of, "--as-of")
     if baseline == "":
         raise UsageError("--baseline names no file; name a JSON report of an earlier check, or leave it out")
-    for target in targets:
-        if (
-            baseline is not None
-            and target.file is not None
-            and os.path.realpath(target.file) == os.path.realpath(baseline)
-        ):
-            raise UsageError(
-                f"-o {target.format}={target.file} would write over the baseline, and what is new would be known from "
-                "then on; name another file"
-            )
 
 
 def _say_misnamed(waivers: Sequence[Waiver], checked: str) -> None:

@@ -6,8 +6,11 @@ from typing import Any
 
 import click
 
-from clusterproof.cli import configuration, options
+from clusterproof.cli import configuration, live, options
 from clusterproof.cli.output import Target, deliver, layout
+
+_LIVE = {"aws-profile": "aws_profiles"}
+"""Options of live reading whose key in the file has another name."""
 
 
 @click.group(short_help="Show what counts: clusterproof.yaml, the command line, and defaults.")
@@ -22,12 +25,14 @@ def command() -> None:
 
 @command.command("show")
 @options.sources
+@options.lively
 @options.overlays
-@click.option("--profile", metavar="NAME|FILE", help="A built-in profile, or your own file.")
+@click.option("--profile", "-p", metavar="NAME|FILE", help="A built-in profile, or your own file.")
 @options.adjusting
 @options.judging
 @options.formats("table", "json")
 @click.option("-v", "--verbose", is_flag=True, help="Show values that are left at their defaults too.")
+@click.option("-q", "--quiet", is_flag=True, help="As for check; nothing here is said that it would leave out.")
 def show(
     inputs: options.Inputs, adjusted: options.Adjusted, targets: tuple[Target, ...], verbose: bool, **given: Any
 ) -> None:
@@ -39,12 +44,15 @@ def show(
       clusterproof config show
       clusterproof config show --profile dynamo --set dynamo.version=1.2.0
     """  # noqa: D301 - click reads the backspace: keep these lines as they are
-    from clusterproof.config.effective import effective
+    from clusterproof.config.effective import COMMAND_LINE, Setting, effective
     from clusterproof.reports import configuration as report
     from clusterproof.reports.encoding import encode
 
     loaded = configuration.current()
     settings = effective(loaded, _typed({**inputs._asdict(), **adjusted._asdict(), **given}))
+    known = {setting.key for setting in settings}
+    asked = {_LIVE.get(name, name): value for name, value in live.given().items()}
+    settings += tuple(Setting(name, value, COMMAND_LINE) for name, value in asked.items() if name not in known)
 
     def make(target: Target) -> str:
         if target.format == "json":
@@ -64,6 +72,7 @@ def _typed(given: dict[str, Any]) -> dict[str, Any]:
     groups = options.pairs("--nodes", given["node_sets"], "SET=GROUP[,GROUP]")
     return {
         **found,
+        **{_LIVE.get(name, name): value for name, value in live.given().items()},
         "parameters": options.pairs("--set", given["parameters"], "PARAM=VALUE"),
         "nodes": {name: value.split(",") for name, value in groups.items()},
         "workloads": options.pairs("--workload", given["workloads"], "NAME=KIND/NAMESPACE/NAME"),

@@ -25,7 +25,7 @@ DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
     help="Which of the worlds; a name that does not exist lists them.",
 )
 @click.option(
-    "--profile", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check."
+    "--profile", "-p", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check."
 )
 @options.adjusting
 @options.formats(*FORMATS)

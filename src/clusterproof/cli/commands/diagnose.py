@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from clusterproof.cli import configuration, live, options
+from clusterproof.cli import configuration, live, options, overwriting
 from clusterproof.cli.output import Target, deliver, layout, progress
 from clusterproof.errors import InputError, UsageError
 
@@ -33,6 +33,7 @@ _PIECE = 1024 * 1024
 )
 @click.option(
     "--profile",
+    "-p",
     "profiles",
     metavar="NAME|FILE",
     multiple=True,
@@ -69,6 +70,7 @@ def command(
     from clusterproof.reports import diagnosis
     from clusterproof.reports.encoding import encode
 
+    overwriting.refuse()
     if "-" in logs and "-" in inputs.sources:
         raise UsageError("standard input is both SRC and --logs; write one of them into a file")
     own = configuration.current().config.profile

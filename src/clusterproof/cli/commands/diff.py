@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clusterproof.cli import configuration, live, options
-from clusterproof.cli.output import Target, deliver, layout
+from clusterproof.cli import configuration, live, options, overwriting
+from clusterproof.cli.output import Target, deliver, layout, progress
 from clusterproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @options.lively
 @options.overlays
 @click.option(
-    "--profile", metavar="NAME|FILE", default="", help="What to judge by; reports of check say it themselves."
+    "--profile", "-p", metavar="NAME|FILE", default="", help="What to judge by; reports of check say it themselves."
 )
 @options.adjusting
 @options.formats("table", "json", "markdown")
@@ -58,6 +58,7 @@ def command(
     from clusterproof.reports.encoding import encode
     from clusterproof.snapshot.snapshot import Snapshot
 
+    overwriting.refuse()
     judging = options.adjustments(adjusted)
     old, new = _sides(inputs)
     reports = [_is_report(side) for side in (old, new)]
@@ -76,7 +77,9 @@ def command(
         return options.read(side, quiet=quiet, verbose=verbose, profile=needed, beside_live=True)
 
     before = read(old)
-    found = api.diff(before, read(new, before), profile, names=(_name(old), _name(new)), **judging)
+    after = read(new, before)
+    with progress(quiet, "looking for") as observer:
+        found = api.diff(before, after, profile, names=(_name(old), _name(new)), observer=observer, **judging)
 
     def make(target: Target) -> str:
         if target.format == "json":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clusterproof.cli import live, options
-from clusterproof.cli.output import say, write
+from clusterproof.cli.output import placeable, say, write
 from clusterproof.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +61,9 @@ def command(
         raise UsageError(f"-o {file}: here -o names a file, not a format; write -o ./{file} for a file, or {other}")
     from clusterproof.reports.text import clean
 
+    path = None if file in (None, "-") else Path(str(file))
+    if path is not None:
+        placeable(path)
     judging = options.adjustments(adjusted)
     snapshot = options.read(inputs, quiet=quiet, profile=profile)
     report = api.check(snapshot, profile, **judging)
@@ -69,8 +72,8 @@ def command(
         say(_nothing(report), lines=True)
         return report.exit_status
     text = clean(api.render_fix(report, snapshot, style), newlines=True)
-    if file is not None:
-        write(Path(file), text)
+    if path is not None:
+        write(path, text)
     else:
         click.echo(text, nl=not text.endswith("\n"), color=True)
     left = _left(plan) if style == "kubectl" else ""
@@ -79,8 +82,8 @@ def command(
     if not quiet:
         if not left:
             say(words.plan_sentence(report).rstrip(":") or "advice only: nothing here is proven")
-        if file is not None:
-            say(f"wrote {file}")
+        if path is not None:
+            say(f"wrote {path}")
     if left:
         return 1
     return 0 if plan.proven else report.exit_status

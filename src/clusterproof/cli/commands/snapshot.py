@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, deliver, layout, say
+from clusterproof.cli.output import Target, deliver, layout, placeable, say
 from clusterproof.errors import UsageError
+
+if TYPE_CHECKING:
+    from clusterproof.snapshot.snapshot import Snapshot
 
 
 class SnapshotCommand(click.Group):
@@ -54,25 +59,59 @@ def command() -> None:
 @command.command("make", hidden=True)
 @click.argument("sources", metavar="[SRC]...", nargs=-1)
 @click.option(
-    "-o", "--output", "file", metavar="FILE", type=click.Path(path_type=Path), help="The snapshot to write; needed."
+    "-o",
+    "--output",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The snapshot to write, - for stdout; needed.",
 )
 @options.reading
 @options.lively
 @options.quiet
 def make(sources: tuple[str, ...], file: Path | None, collected: tuple[str, ...], cluster: str, quiet: bool) -> None:
     """Put the live cluster and account, or kubectl and aws output, into one snapshot file."""
+    from clusterproof.reports.text import plural
     from clusterproof.snapshot.writer import write
 
     if file is None:
         raise UsageError("no file to write was named; write: clusterproof snapshot [SRC]... -o FILE")
+    piped = str(file) == "-"
+    if piped and _terminal():
+        raise UsageError("a snapshot is no text for a terminal; write -o FILE, or send it into a file or a pipe")
+    if not piped:
+        placeable(file)
     snapshot = options.read(options.Inputs(sources, None, collected, cluster), quiet=quiet)
-    write(snapshot, file)
+    if piped:
+        _pipe(snapshot)
+    else:
+        write(snapshot, file)
     if not quiet:
         objects = sum(len(table) for table in snapshot.tables.values())
         incomplete = [name for name, t in sorted(snapshot.tables.items()) if any(c.missing for c in t.coverage)]
-        say(f"wrote {file}: {objects} objects of {len(snapshot.tables)} kinds")
+        held = f"{plural(objects, 'object')} of {plural(len(snapshot.tables), 'kind')}"
+        say(f"wrote {'the snapshot' if piped else file}: {held}")
         if incomplete:
-            say(f"not complete: {', '.join(incomplete)}; clusterproof snapshot inspect {file} says why")
+            named = "FILE" if piped else file
+            say(f"not complete: {', '.join(incomplete)}; clusterproof snapshot inspect {named} says why")
+
+
+def _terminal() -> bool:
+    return sys.stdout.isatty()
+
+
+def _pipe(snapshot: Snapshot) -> None:
+    """The same bytes as in a file, to standard output."""
+    import shutil
+    import tempfile
+
+    from clusterproof.snapshot.writer import write_to
+
+    with tempfile.TemporaryFile() as whole:  # the format goes back to what it has written: a pipe cannot
+        write_to(snapshot, whole)
+        whole.seek(0)
+        shutil.copyfileobj(whole, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
 
 
 @command.command("inspect")

@@ -23,7 +23,7 @@ from clusterproof.errors import UsageError
 @options.overlays
 @click.option("--on", metavar="GROUP", default="", help="Look only at this node group for FROM.")
 @click.option(
-    "--profile", metavar="NAME|FILE", help="A profile whose own pods may be meant, which are not in the cluster."
+    "--profile", "-p", metavar="NAME|FILE", help="A profile whose own pods may be meant, which are not in the cluster."
 )
 @options.formats("table", "json")
 @options.verbosity

@@ -137,6 +137,8 @@ class PodResourceClaim(Obj, frozen=True):
 
 
 class PodSpec(Obj, frozen=True):
+    """``resources`` is what the pod asks for as a whole (pod-level resources, Kubernetes 1.32 and later)."""
+
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
     node_name: str = ""
@@ -153,6 +155,7 @@ class PodSpec(Obj, frozen=True):
     hostname: str = ""
     subdomain: str = ""
     resource_claims: tuple[PodResourceClaim, ...] = ()
+    resources: Resources | None = None
 
 
 class Condition(Obj, frozen=True):

@@ -34,6 +34,7 @@ def read_account(
     observer: Observer | None = None,
     greet: Callable[[str, tuple[Identity, ...]], None] | None = None,
     environ: Mapping[str, str] | None = None,
+    given_up: Callable[[], bool] = lambda: False,
 ) -> AccountRead:
     """Everything of AWS that a check reads, from the account of an EKS cluster and from others that share its network.
 
@@ -46,8 +47,10 @@ def read_account(
         observer: is told progress, on this thread.
         greet: is given the region and who reads, before anything is read.
         environ: the environment in which regions are looked up; None for the process's.
+        given_up: asked while waiting; once it says yes, all calls are given up.
 
     Raises:
+        Expired: it was given up.
         UsageError: a profile or region does not exist, or several clusters are there and none was named.
         InputError: the cluster that was named is not in the account and region.
     """
@@ -58,7 +61,7 @@ def read_account(
     sources = [first, *(Source(name, fixed, environ) for name in options.profiles[1:])]
 
     def run(calls: list[Call]) -> None:
-        workers.run(calls, workers=options.workers, deadline=options.deadline, observer=observer)
+        workers.run(calls, workers=options.workers, deadline=options.deadline, observer=observer, given_up=given_up)
 
     accounts = _identified(sources, options, run)
     if greet is not None:

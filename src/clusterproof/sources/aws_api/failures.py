@@ -8,6 +8,7 @@ authorization message.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -66,6 +67,8 @@ _REFUSED_CREDENTIALS = frozenset(
         "UnrecognizedClientException",
     }
 )
+_TIMES = re.compile(r"Signature (?:expired|not yet current): (\d{8}T\d{6}Z) is [a-z ]+ \d{8}T\d{6}Z \((\d{8}T\d{6}Z)")
+"""When the request was signed by this machine's clock, and AWS's time (IAM, "Troubleshoot Signature Version 4")."""
 _NO_SUCH_CALL = frozenset({"InvalidAction", "UnknownOperation", "UnknownOperationException", "UnsupportedOperation"})
 _CREDENTIAL_ERRORS = frozenset(
     {
@@ -224,10 +227,12 @@ def _whose(identity: Identity) -> str:
 
 
 def _skewed(error: Any, lead: str, code: str) -> Unknown | None:
-    """A wrong clock looks to AWS like an old or a wrong signature; its answer's own time tells."""
-    skew = _clock_skew(error)
-    if skew is None or abs(skew) < _SKEW:
-        return None
+    """A wrong clock looks to AWS like an old or a wrong signature; its message, or its answer's own time, tells."""
+    skew = _told_skew(error)
+    if skew is None:
+        skew = _clock_skew(error)
+        if skew is None or abs(skew) < _SKEW:
+            return None
     minutes = round(abs(skew).total_seconds() / 60)
     way = "ahead of" if skew > timedelta() else "behind"
     return Unknown(
@@ -235,6 +240,15 @@ def _skewed(error: Any, lead: str, code: str) -> Unknown | None:
         f"{lead}: this machine's clock is {minutes} minutes {way} AWS's, so AWS refuses its signatures ({code})",
         "set the clock, then read again",
     )
+
+
+def _told_skew(error: Any) -> timedelta | None:
+    """By how much the time in the signature is off AWS's, where the message says both; None when it does not."""
+    found = _TIMES.search(str(error.response.get("Error", {}).get("Message", "")))
+    if found is None:
+        return None
+    signed, there = (datetime.strptime(text, "%Y%m%dT%H%M%S%z") for text in found.groups())
+    return signed - there
 
 
 def _clock_skew(error: Any) -> timedelta | None:

@@ -98,7 +98,14 @@ def _current(call: Call) -> Iterator[None]:
         _here.call = None
 
 
-def run(calls: Sequence[Call], *, workers: int, deadline: float, observer: Callable[[str], None] | None = None) -> None:
+def run(
+    calls: Sequence[Call],
+    *,
+    workers: int,
+    deadline: float,
+    observer: Callable[[str], None] | None = None,
+    given_up: Callable[[], bool] = lambda: False,
+) -> None:
     """Runs calls, at most ``workers`` at once, and returns when each has ended or was given up.
 
     Interrupting (KeyboardInterrupt) stops all of them at once.
@@ -108,6 +115,10 @@ def run(calls: Sequence[Call], *, workers: int, deadline: float, observer: Calla
         workers: how many at once.
         deadline: seconds for each, from its beginning.
         observer: is told ``name: 1,200 read`` on this thread.
+        given_up: asked while waiting; once it says yes, all calls are stopped.
+
+    Raises:
+        Expired: it was given up.
     """
     events: queue.SimpleQueue[tuple[Call, int | None]] = queue.SimpleQueue()
     waiting = deque(calls)
@@ -118,6 +129,8 @@ def run(calls: Sequence[Call], *, workers: int, deadline: float, observer: Calla
                 call = waiting.popleft()
                 end = call.start(deadline, lambda ended: events.put((ended, None)), lambda c, n: events.put((c, n)))
                 running[id(call)] = (call, end)
+            if given_up():
+                raise Expired
             with contextlib.suppress(queue.Empty):
                 call, count = events.get(timeout=_LOOK)
                 if count is None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from clusterproof.snapshot.fields import Cause
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.sources.kubernetes_api.client import Client, Stopped
 from clusterproof.sources.kubernetes_api.discovery import group_of, resource_of
@@ -55,24 +56,24 @@ class _Rules(msgspec.Struct):
 
 
 def who(client: Client, until: float) -> tuple[str, tuple[str, ...]]:
-    """The user name and groups that the API server takes the caller for; empty where it cannot say.
+    """The user name and groups that the API server takes the caller for.
 
     Raises:
-        Stopped: nothing was answered at all, or 401.
+        Stopped: it does not say.
     """
+    last = Stopped(Cause.NOT_ANSWERABLE, "the API server serves no selfsubjectreviews", status=404)
     for version in ("v1", "v1beta1"):  # v1 since Kubernetes 1.28
         group_version = f"{_AUTHENTICATION}/{version}"
         body = {"apiVersion": group_version, "kind": "SelfSubjectReview"}
         try:
             found = client.ask(f"/apis/{group_version}/selfsubjectreviews", _Self, until=until, body=body)
         except Stopped as stopped:
-            if stopped.status == 404:
-                continue
-            if stopped.status in (0, 401):
+            if stopped.status != 404:
                 raise
-            break
+            last = stopped
+            continue
         return found.status.user_info.username, tuple(found.status.user_info.groups)
-    return "", ()
+    raise last
 
 
 def may_list(client: Client, kind: Kind[Any], until: float) -> bool | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import socket
 import threading
 import time
+import weakref
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -84,12 +87,34 @@ class Client:
         self._lock = threading.Lock()
         self._retries = options.retries
         self._http: httpx.Client | None = None
+        self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._streams_lock = threading.Lock()
         self._certificate: tuple[bytes, bytes] = (b"", b"")
         self.host = urlsplit(connection.server).netloc.rpartition("@")[2]
 
-    def close(self) -> None:
-        """Ends all connections; waiting requests stop at their next piece."""
+    def cancel(self) -> None:
+        """Makes all requests end at once, also those that wait for a silent server; :meth:`close` comes after them."""
         self.cancelled.set()
+        with self._streams_lock:
+            streams = list(self._streams)
+        for stream in streams:
+            with contextlib.suppress(OSError, TypeError):  # it is closed already
+                # Below TLS: its own way of ending takes the connection from under the thread that reads.
+                socket.socket.shutdown(stream.get_extra_info("socket"), socket.SHUT_RDWR)
+
+    def _trace(self, event: str, info: Mapping[str, Any]) -> None:
+        """Remembers each connection as it is made (httpx, "Request extensions", ``trace``): closing wakes no reader."""
+        # Not before the handshake: Python's ssl leaves a socket open that is shut down in the midst of it.
+        ready = "start_tls.complete" if self._connection.server.startswith("https") else "connect_tcp.complete"
+        if event.endswith(ready):
+            with self._streams_lock:
+                self._streams.add(info["return_value"])
+            if self.cancelled.is_set():  # it was on its way when all were ended
+                self.cancel()
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self.cancel()
         if self._http is not None:
             self._http.close()
 
@@ -223,6 +248,7 @@ class Client:
                 headers=headers,
                 content=content,
                 timeout=timeout,
+                extensions={"trace": self._trace},
             ) as response:
                 self._watch_clock(response.headers.get("date", ""))
                 return response.status_code, response.headers, self._whole(response, until)

@@ -133,6 +133,7 @@ REMEDIES = {
     Cause.TIMED_OUT: "run it again when the API server answers faster",
     Cause.INCOMPLETE: "run it again",
     Cause.ERROR: "run it again",
+    Cause.NOT_ANSWERABLE: "see which server the kubeconfig names, and which proxy answers",
 }
 """What to do about a request that was stopped; nothing is known of what is not here."""
 

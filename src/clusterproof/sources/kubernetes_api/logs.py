@@ -153,7 +153,7 @@ def read_logs(
 
     try:
         tasks: list[Callable[[], Any]] = [partial(one, container) for container in read]
-        results = pool.run(tasks, options.workers, client.close) if tasks else []
+        results = pool.run(tasks, options.workers, client.cancel) if tasks else []
     finally:
         client.close()
     why: dict[Unknown, None] = dict.fromkeys(missing for _, missing in results if missing is not None)

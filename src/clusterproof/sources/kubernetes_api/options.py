@@ -63,6 +63,7 @@ class Identity(msgspec.Struct, frozen=True):
 
     Attributes:
         user, groups: who the API server takes the caller for; empty when it does not say.
+        unnamed: why it does not say, as one clause; empty when it does.
         context: the context's name; ``in-cluster`` inside a pod.
         server: the API server's URL.
         namespace: the context's namespace.
@@ -87,6 +88,7 @@ class Identity(msgspec.Struct, frozen=True):
     account: str = ""
     aws_profile: str = ""
     role_arn: str = ""
+    unnamed: str = ""
     may: Mapping[str, bool] = {}
 
 

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,53 @@ from typing import Any
 import msgspec
 
 from clusterproof.errors import UnreadableClusterError
-from clusterproof.snapshot.redact import credential_word, is_credential
+from clusterproof.snapshot.redact import is_credential
 from clusterproof.sources.kubernetes_api.kubeconfig import ExecSpec
 
 _MAX_OUTPUT = 1024 * 1024
 _TICK = 0.05
 _RANDOM = re.compile(r"(?<![A-Za-z0-9+_=/.-])[A-Za-z0-9+_=][A-Za-z0-9+/_=-]{31,}")
 """A long word without dots that is no path; a key or a token when it also mixes digits and both cases."""
+
+_WORDS = frozenset(
+    [
+        "auth",
+        "ce",
+        "cluster",
+        "config-helper",
+        "credential",
+        "credentials",
+        "eks",
+        "exec-credential",
+        "generate-token",
+        "get-token",
+        "kube",
+        "kubeconfig",
+        "kubernetes",
+        "login",
+        "oidc-login",
+        "token",
+    ]
+)
+"""Sub-commands of the plugins of aws, aws-iam-authenticator, kubelogin, doctl, oci, tsh and others."""
+_OPTIONS = frozenset(
+    [
+        "--cluster",
+        "--cluster-id",
+        "--cluster-name",
+        "--environment",
+        "--login",
+        "--output",
+        "--profile",
+        "--region",
+        "--server-id",
+        "-i",
+    ]
+)
+"""Their options that name a cluster or how to sign in, each with a value."""
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
+_QUOTED = re.compile(r"""(?i)((?:token|secret|password|key|data)\\*["']\s*:\s*)\\*["'][^"'\\]*\\*["']?""")
+"""A member of JSON, also of JSON in a quoted text, whose name is that of a credential."""
 
 _running: set[subprocess.Popen[bytes]] = set()
 """Plugins in sessions of their own: the terminal's Ctrl-C does not reach them, so they are stopped at the end."""
@@ -225,9 +265,29 @@ def _time(text: str) -> datetime | None:
 
 
 def _by_hand(spec: ExecSpec, name: str) -> str:
-    """What to do about a plugin; its arguments are shown unless one of them may be a credential."""
-    shown = "…" if any(_secret(word) for word in spec.args) or credential_word(spec.args) else " ".join(spec.args)
-    return f"run it by hand to see why: {name} {_short(shown)}".rstrip()
+    """What to do about a plugin; of its arguments only what is known to be no credential is shown."""
+    return f"run it by hand to see why: {' '.join([name, *_shown(spec.args)])}"
+
+
+def _shown(args: Sequence[str]) -> list[str]:
+    """Sub-commands and options that plugins are known by, with plain values; all else is an ellipsis."""
+    shown: list[str] = []
+    named = False
+    for word in args:
+        option, equals, value = word.partition("=")
+        if named:
+            safe, named = _is_plain(word), False
+        elif option in _OPTIONS:
+            safe, named = not equals or _is_plain(value), not equals
+        else:
+            safe = word in _WORDS
+        if safe or shown[-1:] != ["…"]:
+            shown.append(word if safe else "…")
+    return shown
+
+
+def _is_plain(value: str) -> bool:
+    return _PLAIN.fullmatch(value) is not None and not _secret(value)
 
 
 def _last_line(said: bytes) -> str:
@@ -239,7 +299,7 @@ def _last_line(said: bytes) -> str:
 def _one_line(text: str) -> str:
     shown: list[str] = []
     named = ""
-    for word in text.split():
+    for word in _QUOTED.sub(r"\1…", text).split():
         name, equals, value = word.partition("=")
         if _secret(word) or (named and is_credential(named, word)):
             shown.append("…")

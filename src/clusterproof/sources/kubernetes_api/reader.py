@@ -43,6 +43,7 @@ def read_cluster(
     observer: Observer | None = None,
     greet: Callable[[Identity], None] | None = None,
     environ: Mapping[str, str] | None = None,
+    given_up: Callable[[], bool] = lambda: False,
 ) -> ClusterRead:
     """Reads a cluster; changes nothing in it.
 
@@ -52,8 +53,10 @@ def read_cluster(
         observer: is told what has been read, from several threads, one call at a time.
         greet: is given who asks and what it may, before anything is read.
         environ: the environment; the process's own when None.
+        given_up: asked all the time; once it says yes, all requests are given up.
 
     Raises:
+        Cancelled: it was given up.
         UnreadableClusterError: nothing could be read at all; its text is the cause.
         KeyboardInterrupt: the user ended it; all requests are given up.
     """
@@ -62,7 +65,7 @@ def read_cluster(
     client = Client(found, options, environ)
     try:
         with paused():
-            reading = _Reading(client, found, options, observer)
+            reading = _Reading(client, found, options, observer, given_up)
             identity = reading.greeted(asked, may=greet is not None)
             if greet is not None:
                 greet(identity)
@@ -88,11 +91,19 @@ def who_am_i(options: ClusterOptions, *, environ: Mapping[str, str] | None = Non
 class _Reading:
     """One reading while it goes on."""
 
-    def __init__(self, client: Client, found: Connection, options: ClusterOptions, observer: Observer | None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        found: Connection,
+        options: ClusterOptions,
+        observer: Observer | None,
+        given_up: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._client = client
         self._found = found
         self._options = options
         self._observer = observer
+        self._given_up = given_up
         self._telling = threading.Lock()
         self._discovered = discovery.Discovery(None, {})
         self._namespaces: list[str] = []
@@ -137,7 +148,11 @@ class _Reading:
         served = {name: names for name, names in zip(documents, answers, strict=False) if names is not None}
         self._discovered = discovery.Discovery(groups, served, str(no_groups) if no_groups else "")
         allowed = answers[len(documents) :]
-        return self._identity(version or "", who or ("", ()), _known(asked, allowed) if may else {})
+        found = self._identity(version or "", who or ("", ()), _known(asked, allowed) if may else {})
+        if not_who is None:
+            return found
+        why = f"the API server answered {not_who.status}" if not_who.status else not_who.clause
+        return msgspec.structs.replace(found, unnamed=why)
 
     def _permissions(self, asked: Sequence[Kind[Any]]) -> list[Callable[[], bool | None]]:
         until = time.monotonic() + self._options.deadline
@@ -202,7 +217,7 @@ class _Reading:
         return f"{where}: nothing could be read: {_advised(worst)}"
 
     def _run(self, tasks: Sequence[Callable[[], Any]]) -> list[Any]:
-        return pool.run(tasks, self._options.workers, self._client.close)
+        return pool.run(tasks, self._options.workers, self._client.cancel, self._given_up)
 
     def _kind(self, kind: Kind[Any]) -> Answer:
         """One kind, everywhere or namespace by namespace."""
@@ -239,6 +254,7 @@ class _Reading:
             Cause.NOT_ANSWERABLE,
             f"{kind.name} could not be listed: the API server serves no {discovery.resource_of(kind)} in "
             f"{discovery.group_of(kind)}",
+            "see with kubectl api-resources what the API server serves",
         )
         return Answer(kind, (), (Coverage(EVERYWHERE, why),))
 
@@ -290,8 +306,6 @@ def _advised(stopped: Stopped) -> str:
         advice = "" if known else "see that the address is right and that a VPN or proxy leads there"
     elif stopped.status == 401:
         advice = ""
-    elif stopped.cause is Cause.NOT_ANSWERABLE:
-        advice = "see which server the kubeconfig names, and which proxy answers"
     else:
         advice = REMEDIES.get(stopped.cause, "")
     return f"{stopped.clause}; {advice}" if advice else stopped.clause
