@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from clusterproof.checks.head import GroupLine, ParameterLine
+from clusterproof.checks.head import GroupLine
 from clusterproof.checks.lookup import find_workload
+from clusterproof.checks.parameters import parameter, unsettled
 from clusterproof.errors import NotFoundError, UsageError
 from clusterproof.placement.places import Place, Places, places
 from clusterproof.placement.requests import effective
-from clusterproof.profiles.functions import is_version
 from clusterproof.profiles.model import Evidence, FindWorkload, Profile, Template, WorkloadDefinition
 from clusterproof.profiles.port import PortRange
 from clusterproof.snapshot import kinds
@@ -108,9 +108,9 @@ class Context:
         _refuse_unknown("parameter", settings.parameters, profile.parameters)
         _refuse_unknown("node set", settings.node_sets, profile.node_sets)
         _refuse_unknown("workload", settings.workloads, profile.workloads)
-        self.parameters = tuple(_parameter(name, profile, settings, snapshot) for name in profile.parameters)
+        self.parameters = tuple(parameter(name, profile, settings.parameters, snapshot) for name in profile.parameters)
         self.unsettled = {
-            line.name: why for line in self.parameters if (why := _unsettled(line, profile, snapshot)) is not None
+            line.name: why for line in self.parameters if (why := unsettled(line, profile, snapshot)) is not None
         }
         """Parameters whose default stands in for an installed version that was not looked for everywhere, with why."""
         values = {line.name: line.value for line in self.parameters}
@@ -350,50 +350,6 @@ def _refuse_unknown(what: str, given: Iterable[str], known: Mapping[str, object]
     for name in given:
         if name not in known:
             raise UsageError(f"the profile has no {what} {name!r}; it has: {', '.join(known) or 'none'}")
-
-
-def _parameter(name: str, profile: Profile, settings: Settings, snapshot: Snapshot) -> ParameterLine:
-    definition = profile.parameters[name]
-    if name in settings.parameters:
-        value = settings.parameters[name]
-        if definition.values and value not in definition.values:
-            raise UsageError(f"--set {name}={value}: the values are {', '.join(definition.values)}")
-        odd = definition.helm and definition.unreadable and value != definition.default and not is_version(value)
-        said = f"chosen by --set, which is no version, so as {definition.default!r}" if odd else "chosen by --set"
-        return ParameterLine(name, value, said)
-    found = _installed(definition.helm, snapshot) if definition.helm else None
-    if found is None:
-        return ParameterLine(name, definition.default, (definition.helm and definition.unreadable) or "default")
-    version, where = found
-    if definition.unreadable and not is_version(version):
-        return ParameterLine(name, definition.default, f"{where} says {version!r}: {definition.unreadable}")
-    return ParameterLine(name, version, where)
-
-
-def _unsettled(line: ParameterLine, profile: Profile, snapshot: Snapshot) -> Unknown | None:
-    definition = profile.parameters[line.name]
-    if not definition.helm or line.origin != (definition.unreadable or "default"):
-        return None
-    missing = snapshot.missing(kinds.HELM_RELEASES)
-    if missing is None:
-        return None
-    what = f"which version of {definition.helm} is installed, which {line.name} follows ({missing.detail})"
-    return Unknown(missing.cause, what, missing.remedy or f"give it: --set {line.name}=VERSION")
-
-
-def _installed(chart: str, snapshot: Snapshot) -> tuple[str, str] | None:
-    """The version of an installed Helm chart and where it was read: a release, else the chart label of a controller."""
-    for release in snapshot.objects(kinds.HELM_RELEASES):
-        if release.chart == chart and release.version:
-            key = f"{release.metadata.namespace}/{release.metadata.name}"
-            return release.version, f"Helm release {key} ({chart}-{release.version})"
-    for kind in (kinds.DEPLOYMENTS, kinds.STATEFUL_SETS):
-        for obj in snapshot.objects(kind):
-            label = obj.metadata.labels.get("helm.sh/chart", "")
-            if label.startswith(f"{chart}-"):
-                where = f"label helm.sh/chart of {kind.name} {obj.metadata.namespace}/{obj.metadata.name}"
-                return label.removeprefix(f"{chart}-"), where
-    return None
 
 
 def _template(definition: WorkloadDefinition, values: Mapping[str, str]) -> Template | None:

@@ -38,6 +38,8 @@ def named(subject: Subject) -> str:
     if subject.load_balancer:
         return f"the load balancer of Service {subject.load_balancer}"
     return subject.workload or subject.hosts or subject.address
+
+
 def absence(name: str, missing: Unknown | None) -> str:
     """That a named workload was not found; where not everything was read that may hold it, no more than that."""
     return f"{name} was not found" if missing is None else f"whether {name} is installed is not known"

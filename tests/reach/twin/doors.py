@@ -45,10 +45,32 @@ def through(
     else:
         second = list(_leg(brute, door, server, number, via.protocol, same_node=with_server, egress=False))
     answers = [_both(one, other) for one in set(first) for other in set(second)]
-    # Whether Calico's policies see addresses before or after a node translates them is not defined.
-    undefined = brute.plan.engine.startswith("calico") and bool(brute.plan.policies or brute.plan.admin)
     legs = (("to the node", come_to(first)), ("from the node", come_to(second)))
-    return Said(come_to(answers), undefined or None in answers, legs)
+    said = come_to(answers)
+    if not brute.plan.engine.startswith("calico") or not (brute.plan.policies or brute.plan.admin):
+        return Said(said, None in answers, legs)
+    # Whether Calico's policies see addresses before or after this node translates them is not defined (rule 7.6):
+    # where the two readings differ, neither is certain.
+    before = _untranslated(
+        brute, client, server, number, via.protocol, with_client=with_client, with_server=with_server
+    )
+    sure = said != "works" or before == {True}
+    return Said(said if sure else "unknown", open=True, layers=legs)
+
+
+def _untranslated(
+    brute: Brute, client: Party, server: Party, port: int, protocol: str, *, with_client: bool, with_server: bool
+) -> set[Answer]:
+    """What policies say that see the client's own address at the server's node, and the server's at the client's."""
+    said: set[Answer] = set()
+    asked = Asked(port, protocol, None, with_client and with_server)
+    for source, target, _ in brute.network.sent(client.spot, server.spot, port, protocol):
+        here, there = Seen(client.pods, source), Seen(server.pods, target)
+        if with_client:
+            said.add(brute.rulings.passes("egress", here, there, asked))
+        if with_server:
+            said.add(brute.rulings.passes("ingress", there, here, asked))
+    return said or {True}
 
 
 def _both(one: Answer, other: Answer) -> Answer:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from clusterproof.placement.places import places
 from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.ends import End
 from clusterproof.reach.path import Paths
+from clusterproof.reach.service import NodeDoor
 from clusterproof.reach.trace import Outcome, Trace
 from clusterproof.snapshot import kinds
 from clusterproof.world.model import Attachment, Interface
@@ -64,3 +66,45 @@ def test_machines_of_other_vpcs_are_not_translated() -> None:
                 if not entry["Egress"] and entry["RuleAction"] == "allow":
                     entry |= {"Protocol": "6", "PortRange": {"From": 32768, "To": 60999}}
     assert from_machine(tiny).outcome is Outcome.WORKS
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "networkpolicies",
+        pytest.param(
+            "clusternetworkpolicies",
+            marks=pytest.mark.xfail(reason="reach/service._before_or_after reads NetworkPolicies only"),
+        ),
+    ],
+)
+def test_a_node_that_translates_and_policies_of_both_kinds(kind: str) -> None:
+    """By a node port Calico may see the client's address, or the node's: no policy of either kind makes that certain.
+
+    Under a cluster-wide Deny for all pods it was called works: the node's own pods always admit it (rules 6.6, 8.1).
+    """
+    tiny = Tiny().sg("sg-n", "all sg-n").managed("n", ["sg-n"], nodes=3)
+    calico = {"name": "calico-node", "image": "docker.io/calico/node:v3.32.0"}
+    spec = {"containers": [calico], "hostNetwork": True, "tolerations": [{"operator": "Exists"}]}
+    tiny.controller("DaemonSet", "kube-system/calico-node", spec)
+    tiny.deployment("app/client", replicas=2).deployment("app/server", replicas=2)
+    more = {"type": "NodePort", "externalTrafficPolicy": "Cluster"}
+    tiny.service("app/server", 80, {"app": "server"}, port_more={"nodePort": 30080}, **more)
+    if kind == "networkpolicies":
+        isolating = {"podSelector": {}, "policyTypes": ["Ingress"]}
+        tiny.put(kinds.NETWORK_POLICIES, {"metadata": {"namespace": "app", "name": "p"}, "spec": isolating})
+    else:
+        deny = {"action": "Deny", "from": [{"namespaces": {}}]}
+        all_pods = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [deny]}
+        tiny.put(kinds.BY_NAME[kind], {"metadata": {"name": "p"}, "spec": all_pods})
+    world = tiny.world()
+    ends = {}
+    for name in ("client", "server"):
+        workload = world.by_id[f"deploy/app/{name}"]
+        ends[name] = End(places(world, workload).places[0].interface, workload, name)
+    service = world.services.get("app/server")
+    assert service is not None
+    node = End(Interface(Attachment.HOST, ("sg-n",), "subnet-a", ("sg-n",), "subnet-a"), None, "node")
+    door = NodeDoor(world.services.backend(service, service.spec.ports[0]), node, with_client=False, with_server=True)
+    trace = Paths(world).connect(ends["client"], ends["server"], 80, "TCP", via=door)
+    assert trace.outcome is Outcome.UNKNOWN
