@@ -207,7 +207,7 @@ def test_on_limits_the_client() -> None:
 
 
 def test_a_pass_says_what_it_rests_on() -> None:
-    """Where no Service publishes the port, and where a pod template is assumed, the one line of the pass says so."""
+    """Where a pod template is assumed, the one line of the pass says so; without a Service there is no pass by name."""
     demo = api.load_world("demo")
     groups = {g.group_name: g.group_id for g in demo.objects(kinds.SECURITY_GROUPS)}
     peer = [{"GroupId": groups["gpu-nodes"]}]
@@ -218,8 +218,8 @@ def test_a_pass_says_what_it_rests_on() -> None:
         apply(demo, Overlay((open_, *(Delete("services", key) for key in services)))), "dynamo", fixes=False
     )
     etcd = next(f for f in found.findings if f.id == "dynamo/etcd-from-gpu-nodes")
-    assert etcd.verdict is Verdict.PASS
-    assert etcd.summary == "gpu reaches etcd:2379 (by address: no Service publishes it)"
+    assert etcd.verdict is Verdict.FAIL
+    assert "there is no Service dynamo/dynamo-platform-etcd" in etcd.summary
     gone = [
         Delete(kind, key)
         for kind in ("deployments", "replicasets", "pods")

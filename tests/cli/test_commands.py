@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shutil
+import zipfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -307,7 +308,9 @@ def test_damaged_snapshot_is_found(run: Run, dump: Path, tmp_path: Path) -> None
     assert dump.is_dir()
     run("snapshot", "dump", "-o", "x.snapshot")
     data = bytearray((tmp_path / "x.snapshot").read_bytes())
-    data[len(data) // 2] ^= 0xFF
+    with zipfile.ZipFile(tmp_path / "x.snapshot") as held:
+        pods, then = (held.getinfo(f"objects/{name}.jsonl.zst").header_offset for name in ("pods", "replicasets"))
+    data[(pods + then) // 2] ^= 0xFF
     (tmp_path / "x.snapshot").write_bytes(data)
     done = run("snapshot", "inspect", "x.snapshot")
     assert (done.returncode, done.stdout) == (2, "")

@@ -30,7 +30,7 @@ def test_iam_is_a_policy_that_only_reads(run: Run) -> None:
         actions = {action for statement in policy["Statement"] for action in statement["Action"]}
         assert actions == {kind.permission for kind in needed if kind.origin == "aws"}
         assert ("eks:DescribeAddon" in actions) is not bool(named)
-        assert all(action.partition(":")[2].startswith(("Describe", "List", "Get")) for action in actions)
+        assert all(action.partition(":")[2].startswith(("Describe", "List", "Get", "Search")) for action in actions)
 
 
 def test_table_says_what_each_right_is_for(run: Run) -> None:

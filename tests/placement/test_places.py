@@ -44,7 +44,7 @@ def test_nothing_at_all() -> None:
 
 
 def test_today_never_counts() -> None:
-    """A cordoned, full or not-ready node is feasible tomorrow."""
+    """A cordoned, full or not-ready node is feasible tomorrow (rule 11.8)."""
     tiny = two().deployment("app/web", {"containers": [{"name": "c", "resources": {"requests": {"cpu": "6"}}}]})
     for raw in tiny.objects["nodes"]:
         raw["spec"]["unschedulable"] = True

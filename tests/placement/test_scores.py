@@ -56,7 +56,7 @@ def test_a_pod_without_requests_loses_the_balance_score() -> None:
 
 
 def test_preferred_node_affinity_outweighs_a_warm_image() -> None:
-    """Two times 100 against at most 100: the validator that prefers non-GPU nodes leaves a warm GPU node."""
+    """Two times 100 against at most 100: the validator that prefers non-GPU nodes leaves a warm GPU node (rule 11.9)."""
     away = {"key": "nvidia.com/gpu.present", "operator": "DoesNotExist"}
     wish = [{"weight": 100, "preference": {"matchExpressions": [away]}}]
     me = pod(affinity={"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": wish}})

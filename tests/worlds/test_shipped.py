@@ -26,6 +26,9 @@ from tests.worlds.page import PAGE, GroupRow, pages
 NOT_NEEDED = {
     kinds.ENDPOINTS.name,  # EndpointSlices say the same
     kinds.CONFIG_MAPS.name,  # no rule reads them
+    # Only requirements on the control plane's calls and on load balancers read these; the profile dynamo has none.
+    *(kind.name for kind in kinds.ALL if kind.wire.endswith("WebhookConfiguration") or kind.wire == "APIService"),
+    *(kind.name for kind in kinds.ALL if kind.group == "elbv2"),
 }
 MIB = 2**20
 TIED = ("demo", "inference-at-zero")

@@ -21,7 +21,7 @@ from clusterproof.snapshot.snapshot import MemoryLines, Snapshot, Table, Unknown
 
 ALONE = 60
 """Up to so many changes of one kind are each tried alone."""
-TRIALS = 220
+TRIALS = 400
 """How many worlds are judged at most for one comparison."""
 
 T = TypeVar("T")

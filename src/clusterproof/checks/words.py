@@ -45,15 +45,10 @@ def absence(name: str, missing: Unknown | None) -> str:
     return f"{name} was not found" if missing is None else f"whether {name} is installed is not known"
 
 
-BY_ADDRESS = "the pods' own port is judged, by address"
-
-
 def with_reservations(summary: str, verdict: Verdict, notes: Iterable[str]) -> str:
     """A pass with what it rests on besides what was read, in a word: whoever reads one line reads that too."""
-    notes = list(notes)
-    marks = ["by address: no Service publishes it"] if any(note.endswith(BY_ADDRESS) for note in notes) else []
-    marks += ["with the profile's assumed pod"] if any(": assumed" in note for note in notes) else []
-    return f"{summary} ({'; '.join(marks)})" if marks and verdict is Verdict.PASS else summary
+    assumed = verdict is Verdict.PASS and any(": assumed" in note for note in notes)
+    return f"{summary} (with the profile's assumed pod)" if assumed else summary
 
 
 def summary_of(
