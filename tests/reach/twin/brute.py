@@ -114,7 +114,7 @@ class Brute:
             for layer, answer in said.items():
                 layers.setdefault(layer, set()).add(answer)
             answers.append(False if False in said.values() else None if None in said.values() else True)
-        told = tuple((layer, _of_layer(found)) for layer, found in layers.items())
+        told = tuple((layer, of_layer(found)) for layer, found in layers.items())
         return Said(come_to(answers), None in answers, told)
 
     # --- rows -----------------------------------------------------------------------------
@@ -166,7 +166,7 @@ def target_of(via: Behind, pods: Pods | None) -> int | None:
     return None
 
 
-def _of_layer(answers: set[Answer]) -> str:
+def of_layer(answers: set[Answer]) -> str:
     """A layer that is open for some packets and refuses others may be called either."""
     return "varies or unknown" if {None, False} <= answers else come_to(answers)
 

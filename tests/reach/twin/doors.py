@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from tests.reach.twin.brute import Brute, Party, Said, come_to, target_of
+from tests.reach.twin.brute import Brute, Party, Said, come_to, of_layer, target_of
 from tests.reach.twin.packets import Spot
 from tests.reach.twin.plan import Behind
 from tests.reach.twin.rulings import Answer, Asked, Seen
@@ -37,15 +35,15 @@ def through(
     if local and server.spot.way == "strict":
         return Said("unknown", open=True)
     door = Party(None, node)
-    first = list(_leg(brute, client, door, NODE_PORT, via.protocol, same_node=with_client, egress=True))
+    first, to_node = _leg(brute, client, door, NODE_PORT, via.protocol, same_node=with_client, egress=True)
     if local:
-        second = list(
-            _leg(brute, client, server, number, via.protocol, same_node=with_client, egress=False, wire=False)
+        second, onwards = _leg(
+            brute, client, server, number, via.protocol, same_node=with_client, egress=False, wire=False
         )
     else:
-        second = list(_leg(brute, door, server, number, via.protocol, same_node=with_server, egress=False))
-    answers = [_both(one, other) for one in set(first) for other in set(second)]
-    legs = (("to the node", come_to(first)), ("from the node", come_to(second)))
+        second, onwards = _leg(brute, door, server, number, via.protocol, same_node=with_server, egress=False)
+    answers = [_both(one, other) for one in first for other in second]
+    legs = (*to_node, *onwards)
     said = come_to(answers)
     if not brute.plan.engine.startswith("calico") or not (brute.plan.policies or brute.plan.admin):
         return Said(said, None in answers, legs)
@@ -87,20 +85,25 @@ def _leg(
     same_node: bool,
     egress: bool,
     wire: bool = True,
-) -> Iterator[Answer]:
-    """One answer for every packet of one stretch; a party without pods is a node."""
+) -> tuple[set[Answer], tuple[tuple[str, str], ...]]:
+    """The answers to all packets of one stretch, and of each layer; a party without pods is a node."""
     # A pod that the node leads back to itself is masqueraded (kube-proxy's hairpin rule): its own node calls.
     one_pod = same_node and client.pods is not None and client.pods == server.pods and client.pods.alone
     asked = Asked(port, protocol, None, same_node, itself=one_pod)
     crosses = wire and (not same_node or "strict" in (client.spot.way, server.spot.way))
+    answers: set[Answer] = set()
+    layers: dict[str, set[Answer]] = {}
     for source, target, packet in brute.network.sent(client.spot, server.spot, port, protocol):
         here, there = _seen(client, source), _seen(server, target)
-        said: set[Answer] = {brute.rulings.passes("ingress", there, here, asked)}
+        said: dict[str, Answer] = {"policy ingress": brute.rulings.passes("ingress", there, here, asked)}
         if egress:
-            said.add(brute.rulings.passes("egress", here, there, asked))
+            said["policy egress"] = brute.rulings.passes("egress", here, there, asked)
         if crosses:
-            said |= set(brute.network.layers(packet).values())
-        yield False if False in said else None if None in said else True
+            said |= brute.network.layers(packet)
+        for layer, answer in said.items():
+            layers.setdefault(layer, set()).add(answer)
+        answers.add(False if False in said.values() else None if None in said.values() else True)
+    return answers, tuple((layer, of_layer(found)) for layer, found in layers.items())
 
 
 def _seen(party: Party, address: str) -> Seen:

@@ -6,11 +6,15 @@ import random
 
 from tests.reach.twin.plan import NAMED, Plan, Raw, block
 
+EVERYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+
 
 def any_block(plan: Plan, draw: random.Random) -> str:
     """A block that may cut a subnet; open ones come up often, so that connections work at times."""
     if draw.random() < 0.25:
         return "0.0.0.0/0" if plan.family == 4 else "::/0"
+    if plan.family == 6 and draw.random() < 0.1:
+        return "0.0.0.0/0"  # of the other family: holds nothing here (rules 1.8, 2.2)
     vpc, subnets = draw.choice([(0, 4), (0, 4), (0, 4), (9, 1)])
     if draw.random() < 0.3:
         return block(plan.family, vpc)
@@ -63,7 +67,7 @@ def _policy_peer(plan: Plan, draw: random.Random) -> Raw:
         found: Raw = {"cidr": cidr}
         if draw.random() < 0.4:
             base = block(plan.family, 0, draw.randrange(4), draw.choice([0, 8]), 8)
-            if cidr in ("0.0.0.0/0", "::/0", block(plan.family, 0)):
+            if cidr in (EVERYWHERE[plan.family], block(plan.family, 0)):
                 found["except"] = [base]
         return {"ipBlock": found}
     if form == 1:
