@@ -51,6 +51,44 @@ def test_a_single_address_stands_for_whoever_has_it() -> None:
     assert (found.verdict, found.matrix and found.matrix.client) == (Verdict.PASS, "10.0.0.7 (front-0)")
 
 
+@pytest.mark.parametrize(
+    ("address", "more", "rule", "verdict"),
+    [
+        ("10.9.0.9", {}, "10.9.0.9/32", Verdict.PASS),
+        ("10.9.0.9", {}, "10.9.0.10/32", Verdict.FAIL),
+        ("10.9.0.10", {}, "10.9.0.10/32", Verdict.PASS),
+        ("10.9.0.9", {"Attachment": {"InstanceId": "i-9"}}, "10.9.0.9/32", Verdict.PASS),
+        ("10.9.0.10", {"Attachment": {"InstanceId": "i-9"}}, "10.9.0.10/32", Verdict.UNKNOWN),
+        ("10.9.0.9", {"InterfaceType": "branch"}, "10.9.0.9/32", Verdict.UNKNOWN),
+        ("10.9.0.9", {"Description": "aws-K8S-i-0123"}, "10.9.0.9/32", Verdict.UNKNOWN),
+    ],
+)
+def test_a_machine_elsewhere(address: str, more: dict[str, Any], rule: str, verdict: Verdict) -> None:
+    """Rules see the machine's own address, which nothing replaces unless it may be a pod's of a cluster (rule 5.7).
+
+    It was judged as its whole subnet, so that a rule for that very address made it depend.
+    """
+    tiny = cluster(f"tcp 80 {rule}").sg("sg-peer")
+    tiny.put(kinds.VPCS, {"VpcId": "vpc-2", "CidrBlock": "10.9.0.0/16"})
+    tiny.subnet("subnet-p", "us-east-1a", "10.9.0.0/28", vpc="vpc-2")
+    (acl,) = tiny.objects[kinds.NETWORK_ACLS.name]
+    tiny.put(kinds.NETWORK_ACLS, {**acl, "NetworkAclId": "acl-2", "VpcId": "vpc-2"})
+    over = {"State": "active", "VpcPeeringConnectionId": "pcx-1"}
+    tiny.objects[kinds.ROUTE_TABLES.name][0]["Routes"].append({"DestinationCidrBlock": "10.9.0.0/16", **over})
+    routes = [{"DestinationCidrBlock": "10.0.0.0/16", **over}]
+    other = {"RouteTableId": "rtb-2", "VpcId": "vpc-2", "Routes": routes, "Associations": [{"Main": True}]}
+    tiny.put(kinds.ROUTE_TABLES, other)
+    sides = {"RequesterVpcInfo": {"VpcId": "vpc-1"}, "AccepterVpcInfo": {"VpcId": "vpc-2"}}
+    tiny.put(kinds.PEERINGS, {"VpcPeeringConnectionId": "pcx-1", **sides, "Status": {"Code": "active"}})
+    addresses = [{"PrivateIpAddress": one, "Primary": one == "10.9.0.9"} for one in ("10.9.0.9", "10.9.0.10")]
+    raw = {"NetworkInterfaceId": "eni-9", "SubnetId": "subnet-p", "Groups": [{"GroupId": "sg-peer"}], **more}
+    tiny.put(kinds.NETWORK_INTERFACES, {**raw, "PrivateIpAddress": "10.9.0.9", "PrivateIpAddresses": addresses})
+    found = ask(tiny, reach(Subject(address=f"{address}/32"), SERVER))
+    assert found.verdict is verdict
+    if verdict is Verdict.UNKNOWN:
+        assert any(f"{address} (eni-9) may be a pod's" in unknown.detail for unknown in found.unknowns)
+
+
 def test_servers_outside() -> None:
     """A pod's own group must let it out to an address; what the other end admits is not known (rule 6.5)."""
     asked = reach(CLIENT, Subject(address=OFFICE), "443/TCP")

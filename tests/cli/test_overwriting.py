@@ -24,7 +24,13 @@ def files(run: Run, tmp_path: Path) -> dict[str, bytes]:
     (tmp_path / "w.log").write_text("Unable to create lease\n")
     (tmp_path / "c.yaml").write_text("profile: dynamo\n")
     (tmp_path / "link").symlink_to("prod.snapshot")
-    return {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "dir" / "nodes.json").write_text('{"apiVersion": "v1", "kind": "NodeList", "items": []}')
+    return _held(tmp_path)
+
+
+def _held(directory: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -41,6 +47,8 @@ def files(run: Run, tmp_path: Path) -> dict[str, bytes]:
         ("connections prod.snapshot -o csv=prod.snapshot", "the input"),
         ("fix prod.snapshot -p dynamo -o prod.snapshot", "the input"),
         ("snapshot prod.snapshot -o prod.snapshot", "the input"),
+        ("check dir -p dynamo -o json=dir/nodes.json", "the input"),
+        ("check prod.snapshot -p dynamo --with dir -o json=dir/nodes.json", "the manifests"),
     ],
 )
 def test_what_is_read_is_not_written_over(
@@ -50,11 +58,13 @@ def test_what_is_read_is_not_written_over(
     done = run(*arguments.split())
     assert (done.returncode, done.stdout) == (2, "")
     assert f"would write over {what}" in done.stderr
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert _held(tmp_path) == files
 
 
 def test_another_file_may_be_written_over(run: Run, files: dict[str, bytes], tmp_path: Path) -> None:
-    """A result of yesterday is no input of today."""
+    """A result of yesterday is no input of today, nor is a report that stands in a directory of inputs."""
+    for _ in range(2):
+        assert run("check", "dir", *PROFILE, "-o", "json=dir/report.json").returncode == 3
     assert run("check", "prod.snapshot", *PROFILE, "-o", "json=w.log").returncode == 1
     assert (tmp_path / "w.log").read_bytes() == files["last.json"]
 

@@ -11,7 +11,7 @@ from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.ends import at_address
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import NetworkInterface
-from clusterproof.snapshot.fields import Ref
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.world.model import Attachment, Interface, NodeClass, Workload
 from clusterproof.world.services import Backend
 
@@ -42,7 +42,7 @@ def at(context: Context, address: str) -> Party:
     holder = world.holders.of(address)
     if holder is not None and holder.interface is not None:
         name = holder.interface.network_interface_id
-        place = apart(name, _interface(holder.interface))
+        place = apart(name, _interface(context, holder.interface, address))
         return Party(None, (place,), everywhere=False, text=f"{address} ({name})", address=known)
     if holder is not None:
         text = f"{address} ({holder.pod or holder.node})"
@@ -59,10 +59,27 @@ def at(context: Context, address: str) -> Party:
     return Party(None, (place,), everywhere=False, text=address, address=known)
 
 
-def _interface(raw: NetworkInterface) -> Interface:
+def _interface(context: Context, raw: NetworkInterface, address: str) -> Interface:
     groups = tuple(sorted(group.group_id for group in raw.groups))
     ref = Ref(kinds.NETWORK_INTERFACES.name, raw.network_interface_id, "Groups", ", ".join(groups))
-    return Interface(Attachment.HOST, groups, raw.subnet_id, groups, raw.subnet_id, (ref,))
+    keeps = _keeps(context, raw, address)
+    return Interface(Attachment.HOST, groups, raw.subnet_id, groups, raw.subnet_id, (ref,), keeps_address=keeps)
+
+
+def _keeps(context: Context, raw: NetworkInterface, address: str) -> bool | Unknown:
+    """Whether what this address sends keeps it: surely so where it cannot be a pod's.
+
+    An interface that the VPC CNI made says so (amazon-vpc-cni-k8s awsutils.go, ``eniDescriptionPrefix``); a second
+    address of an instance may be a pod's, of this cluster or another.
+    """
+    instance = raw.attachment.instance_id if raw.attachment is not None else ""
+    made = raw.interface_type in ("branch", "trunk") or raw.description.startswith("aws-K8S-")
+    if not made and (not instance or address == raw.private_ip_address):
+        return True
+    what = f"{address} ({raw.network_interface_id}) may be a pod's, whose node may replace what it sends with"
+    return context.world.snapshot.missing(kinds.PODS) or Unknown(
+        Cause.NOT_COLLECTED, f"{what}; no pod that was read has it"
+    )
 
 
 def apart(name: str, host: Interface, identity: str = "") -> Place:

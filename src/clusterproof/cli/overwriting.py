@@ -64,9 +64,24 @@ def _inputs(context: click.Context) -> Iterator[tuple[str, str]]:
         yield "the kubeconfig", live.kubeconfig()
 
 
+_READ = (".json", ".yaml", ".yml", ".snapshot")
+"""What a directory is searched for."""
+_MARK = b"clusterproof"
+"""What each of our outputs holds near its beginning: schema, tool or title."""
+
+
 def _same(one: Path, other: Path) -> bool:
-    """Whether two paths lead to one regular file, also by a link, or would."""
+    """Whether two paths lead to one regular file, also by a link, or would; or one is read as part of a directory.
+
+    A report that an earlier run left in a directory of inputs is no input, so that the run can be repeated.
+    """
     try:
+        if other.is_dir():
+            held = one.is_file() and one.resolve().is_relative_to(other.resolve())
+            if not held or one.suffix.lower() not in _READ:
+                return False
+            with one.open("rb") as file:
+                return _MARK not in file.read(4096)
         if not other.is_file():
             return False
         return one.samefile(other) if one.exists() else os.path.realpath(one) == os.path.realpath(other)

@@ -40,7 +40,8 @@ class End(msgspec.Struct, frozen=True):
         workload: the pod's; None for the node itself (the host network) and for what is no pod.
         text: for people, e.g. ``deploy/dynamo/worker on gpu``.
         address: where the end is neither a pod nor a node: its addresses, which are all that the policies read of
-            it, and all that the VPC reads where ``interface`` says why its groups and subnet are not known.
+            it, and all that the VPC reads where ``interface`` says why its groups and subnet are not known. Where
+            they are known, the VPC reads them with these addresses (:func:`network_of`).
     """
 
     interface: Interface
@@ -93,10 +94,21 @@ def family_of(world: World, client: End, server: End) -> int:
     return world.family
 
 
-def network_of(end: End, _flow: Flow) -> Interface | AddressSet:
-    """What the VPC sees of an end in a flow: its interface, or its addresses where that was not read."""
-    known = end.address is None or isinstance(end.interface.subnet, str)
-    return end.interface if known or end.address is None else end.address
+def network_of(end: End, flow: Flow) -> Interface | AddressSet:
+    """What the VPC sees of an end in a flow: its interface, or its addresses where that was not read.
+
+    An end that is known by its address has that one, not any of its subnet's; and it is not a node of the cluster, so
+    nothing replaces what it sends with, unless its interface says otherwise.
+    """
+    if end.address is None:
+        return end.interface
+    known = end.address.family(flow.family)
+    if not known or not isinstance(end.interface.subnet, str):
+        return end.address
+    keeps = end.interface.keeps_address
+    return msgspec.structs.replace(
+        end.interface, addresses=known.cidrs(), keeps_address=True if keeps is None else keeps
+    )
 
 
 def crosses(client: End, server: End) -> bool:

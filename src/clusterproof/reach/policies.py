@@ -7,12 +7,12 @@ Sources: reference "7. NetworkPolicy" and "8. ANP/BANP/CNP".
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from clusterproof.reach.adminpolicy import AdminIndex, AdminPolicy, Tiers, policy_of
-from clusterproof.reach.ends import End, Flow, peer_of
+from clusterproof.reach.ends import End, Flow, namespace_labels, peer_of
 from clusterproof.reach.networkpolicy import (
     VPC_CNI,
     Decision,
@@ -214,6 +214,26 @@ def _admin_policies(world: World) -> list[AdminPolicy]:
             continue
         found += [policy_of(kind, policy, enforced) for policy in world.snapshot.objects(kind)]
     return found
+
+
+def cluster_wide(world: World, ends: Iterable[End]) -> bool:
+    """Whether a cluster-wide policy that something enforces, or may, selects a pod among some ends, or may."""
+    policies = _admin_policies(world)
+    if not policies:
+        return False
+    index = AdminIndex(policies, dialect_for(world.plane.policy_engine, world.plane.policies))
+    for end in ends:
+        workload = end.workload
+        if workload is not None and not workload.spec.host_network:
+            pod = Peer(
+                workload.namespace,
+                namespace_labels(world, workload.namespace),
+                workload.labels,
+                unknown_labels=generated_labels(workload),
+            )
+            if index.selecting("ingress", pod) or index.selecting("egress", pod):
+                return True
+    return False
 
 
 def _own_policies(world: World) -> list[tuple[Kind[OtherPolicy], OtherPolicy, Unknown | None]]:

@@ -19,6 +19,9 @@ ALL_PORTS: Ports = (0, 65535)
 LINUX_PORTS: Ports = (32768, 60999)
 """Source ports of a Linux client (the kernel's default ip_local_port_range)."""
 
+WINDOWS_PORTS: Ports = (49152, 65535)
+"""Source ports of a Windows client."""
+
 RANDOM_PORTS: Ports = (1024, 65535)
 """Source ports of a NAT gateway, of a load balancer, and of the VPC CNI's SNAT with random ports."""
 

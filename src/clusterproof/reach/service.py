@@ -14,6 +14,7 @@ import msgspec
 from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.ends import End, Flow, at_address, family_of, namespace_labels
 from clusterproof.reach.networkpolicy import ServiceView
+from clusterproof.reach.policies import cluster_wide
 from clusterproof.reach.segments import Segment
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
 from clusterproof.snapshot import kinds
@@ -125,14 +126,17 @@ def _before_or_after(world: World, client: End, server: End, via: NodeDoor) -> t
     """Which addresses policies see on the way through a node, where policies may judge and that is not known.
 
     "It is not defined whether this happens before or after NetworkPolicy processing" (Kubernetes documentation,
-    "Network Policies"). The VPC CNI's hooks stand at the pod's own interface: before the client's translation and
+    "Network Policies"); of cluster-wide policies the API says no more. The VPC CNI's hooks stand at the pod's own interface: before the client's translation and
     after the server's.
     """
     if world.plane.policies is False or world.plane.policy_engine == "VPC CNI":
         return ()
     table = world.snapshot.tables.get(kinds.NETWORK_POLICIES.name)
     spaces = table.derived(_policed) if table is not None else frozenset()
-    if not any(end.workload is not None and end.workload.namespace in spaces for end in (client, server)):
+    found = any(end.workload is not None and end.workload.namespace in spaces for end in (client, server))
+    # What was not read may judge as well; a node's way to its own pods asks no policy of theirs.
+    unread = world.snapshot.missing(kinds.NETWORK_POLICIES)
+    if not found and unread is None and not cluster_wide(world, (client, server)):
         return ()
     what = (
         f"whether policies of {world.plane.policy_engine or 'the network plugin'} see addresses before or after "

@@ -30,6 +30,7 @@ class Source(msgspec.Struct, frozen=True):
         note: one clause, empty when nothing is changed.
         routed: who it is to route tables, where that is not the client: a load balancer that keeps its clients'
             addresses takes the replies itself.
+        any_system: which system the client runs was not read, so that ``ports`` are all that any would use.
     """
 
     client: Side
@@ -38,6 +39,15 @@ class Source(msgspec.Struct, frozen=True):
     translated: bool = False
     note: str = ""
     routed: Side | None = None
+    any_system: bool = False
+
+
+def side_of(view: VpcView, interface: Interface, family: int) -> Side:
+    """The end that an interface is: with its subnet's addresses, or those by which it was found."""
+    side = view.side(interface.security_groups, interface.subnet, family)
+    if not interface.addresses or isinstance(side.addresses, Unknown):
+        return side
+    return msgspec.structs.replace(side, addresses=AddressSet.of(*interface.addresses).family(family))
 
 
 def sources(view: VpcView, data_plane: DataPlane, interface: Interface, server: Side) -> tuple[Source, ...]:
@@ -46,10 +56,11 @@ def sources(view: VpcView, data_plane: DataPlane, interface: Interface, server: 
         return (_managed(view, interface, server),)
     if server.family == 4 and interface.family4 is not None:
         return (_over_ipv4(view, data_plane, interface.family4, server),)
-    own = view.side(interface.security_groups, interface.subnet, server.family)
+    own = side_of(view, interface, server.family)
     data_plane = _settings(data_plane, interface)
     if not _may_translate(data_plane, interface, server, own):
-        return (Source(own, server),)
+        elsewhere = bool(interface.addresses)
+        return (Source(own, server, RANDOM_PORTS if elsewhere else LINUX_PORTS, any_system=elsewhere),)
     keeps = interface.keeps_address
     kept = keeps if isinstance(keeps, Unknown) else _kept(view, data_plane, server, own)
     if isinstance(kept, Unknown):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from clusterproof.reach.addresses import AddressSet, parse_cidr
 from clusterproof.reach.networkacls import acl_hops
-from clusterproof.reach.protocol import RANDOM_PORTS, TCP, UDP, protocol_number
+from clusterproof.reach.protocol import LINUX_PORTS, RANDOM_PORTS, TCP, UDP, WINDOWS_PORTS, protocol_number
 from clusterproof.reach.routes import route
 from clusterproof.reach.securitygroups import group_egress, group_ingress
-from clusterproof.reach.sourcenat import Source, sources
+from clusterproof.reach.sourcenat import Source, side_of, sources
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
 from clusterproof.reach.transitacls import with_gateways
 from clusterproof.reach.vpc import EVERY_ADDRESS, Side, VpcView, outside
@@ -71,6 +73,7 @@ def _key(end: Interface | AddressSet) -> object:
         end.keeps_address,
         end.family4,
         end.sends_as,
+        end.addresses,
     )
 
 
@@ -99,7 +102,7 @@ def _vpc_hops(
         if open_to_all:
             return (open_to_all,)
         senders = sources(view, data_plane, client, there)
-    answers = [_one(view, sender, port, protocol) for sender in senders]
+    answers = [(_of_any_system if sender.any_system else _one)(view, sender, port, protocol) for sender in senders]
     return answers[0] if len(answers) == 1 else _merged(senders, answers)
 
 
@@ -110,7 +113,7 @@ def _on_vpc(end: Interface | AddressSet) -> bool:
 
 def _side(view: VpcView, end: Interface | AddressSet, family: int) -> Side | None:
     if isinstance(end, Interface):
-        return view.side(end.security_groups, end.subnet, family)
+        return side_of(view, end, family)
     sides = outside(end.family(family))
     return sides[0] if sides else None
 
@@ -144,6 +147,28 @@ def _one(view: VpcView, sender: Source, port: int, protocol: str) -> tuple[Hop, 
         what = f"which interface has {server.network}, and what its groups and ACL admit, is not known"
         hops.append(unknown_hop(Layer.GROUP_INGRESS, server.network, Unknown(Cause.NOT_COLLECTED, what)))
     return tuple(sorted(hops, key=lambda hop: ORDER[hop.layer]))
+
+
+def _of_any_system(view: VpcView, sender: Source, port: int, protocol: str) -> tuple[Hop, ...]:
+    """Every layer for a machine that is no node: what depends on the ports of its system is not known.
+
+    Source: Amazon VPC User Guide, "Ephemeral ports" (Linux, Windows, and 1024-65535 for everything).
+    """
+    hops, *others = (
+        _one(view, msgspec.structs.replace(sender, ports=ports), port, protocol)
+        for ports in (RANDOM_PORTS, LINUX_PORTS, WINDOWS_PORTS)
+    )
+    outcomes = [{hop.layer: hop.outcome for hop in other} for other in others]
+    who = f"which ports {sender.client.space} sends from is not known (Linux 32768-60999, Windows 49152-65535)"
+    answer = []
+    for hop in hops:
+        if any(other.get(hop.layer) is not hop.outcome for other in outcomes):
+            remedy = "let replies pass to 1024-65535, or see which system that machine runs"
+            unknown = Unknown(Cause.NOT_COLLECTED, f"{who}: {hop.text}", remedy)
+            answer.append(Hop(hop.layer, Outcome.UNKNOWN, hop.at, unknown.detail, hop.refs, unknown))
+        else:
+            answer.append(hop)
+    return tuple(answer)
 
 
 def _inside(view: VpcView, client: Side) -> Unknown | None:

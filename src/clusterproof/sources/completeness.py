@@ -215,7 +215,7 @@ def note_single_namespace(tables: Mapping[str, Gathered], notes: list[str]) -> N
         if gathered is None or not gathered.lines or not _complete(gathered):
             continue
         inside = {key.split("/")[0] for key in gathered.lines}
-        if len(inside) == 1:
+        if len(inside) == 1 and inside != {""}:  # without a namespace it is a manifest, not a list of kubectl's
             notes.append(
                 f"all {kind.name} are in namespace {inside.pop()}: if kubectl get ran without -A, other namespaces are missing"
             )

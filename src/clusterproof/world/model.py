@@ -62,6 +62,8 @@ class Interface(msgspec.Struct, frozen=True):
             whose IPv4 address carries what it sends over IPv4; or why it sends none, or that is not known.
         sends_as: CIDR blocks of the addresses that its packets carry in place of its own: a load balancer's that
             keeps those of its clients. Empty: its own.
+        addresses: CIDR blocks of the addresses that are meant, where it was found by its address and is not a node's;
+            empty: any that its subnet may hand out.
     """
 
     attachment: Attachment
@@ -73,6 +75,7 @@ class Interface(msgspec.Struct, frozen=True):
     keeps_address: bool | Unknown | None = None
     family4: Interface | Unknown | None = None
     sends_as: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
 
     @property
     def managed(self) -> bool:

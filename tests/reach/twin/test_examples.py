@@ -45,7 +45,6 @@ def from_machine(tiny: Tiny) -> Trace:
     return Paths(world).connect(machine, End(there, None, "node"), 80, "TCP")
 
 
-@pytest.mark.xfail(reason="reach/ends.network_of: an address whose interface was read is judged as its whole subnet")
 def test_an_end_of_one_address_is_that_address() -> None:
     """Of an end whose interface was read and whose address is known, rules see the address, not its whole subnet.
 
@@ -55,33 +54,45 @@ def test_an_end_of_one_address_is_that_address() -> None:
     assert from_machine(peered().sg("sg-node", "tcp 80 10.9.0.10/32")).outcome is Outcome.BLOCKED
 
 
-@pytest.mark.xfail(reason="reach/sourcenat: every host interface counts as a node's, also that of a machine elsewhere")
-def test_machines_of_other_vpcs_are_not_translated() -> None:
-    """The VPC CNI translates what its own nodes send: replies to a machine elsewhere go to Linux source ports (rule 5.7)."""
-    tiny = peered().sg("sg-node", "tcp 80 10.9.0.0/16")
+@pytest.mark.parametrize("external", ["true", "false"])
+@pytest.mark.parametrize(
+    ("ports", "outcome"),
+    [
+        ((1024, 65535), Outcome.WORKS),
+        ((32768, 60999), Outcome.UNKNOWN),
+        ((49152, 65535), Outcome.UNKNOWN),
+        ((1, 1023), Outcome.BLOCKED),
+    ],
+)
+def test_machines_of_other_vpcs_are_not_translated(external: str, ports: tuple[int, int], outcome: Outcome) -> None:
+    """The VPC CNI translates what its own nodes send; a machine elsewhere sends as its system does (rules 2.4, 5.7).
+
+    Whatever the VPC CNI is told: such a machine was taken for a node, which sends from Linux' or from random ports.
+    """
+    tiny = peered().cni(env={"AWS_VPC_K8S_CNI_EXTERNALSNAT": external})
+    tiny = tiny.sg("sg-node", "tcp 80 10.9.0.0/16")
     for raw in tiny.objects[kinds.NETWORK_ACLS.name]:
         if raw["VpcId"] == "vpc-2":
             raw["Entries"] = [dict(entry) for entry in raw["Entries"]]
             for entry in raw["Entries"]:
                 if not entry["Egress"] and entry["RuleAction"] == "allow":
-                    entry |= {"Protocol": "6", "PortRange": {"From": 32768, "To": 60999}}
-    assert from_machine(tiny).outcome is Outcome.WORKS
+                    entry |= {"Protocol": "6", "PortRange": {"From": ports[0], "To": ports[1]}}
+    trace = from_machine(tiny)
+    assert trace.outcome is outcome
+    unknown = [hop.unknown.detail for hop in trace.hops if hop.unknown is not None]
+    assert bool(unknown) is (outcome is Outcome.UNKNOWN)
+    assert all(text.startswith("which ports 10.9.0.9 sends from is not known") for text in unknown)
 
 
 @pytest.mark.parametrize(
     "kind",
-    [
-        "networkpolicies",
-        pytest.param(
-            "clusternetworkpolicies",
-            marks=pytest.mark.xfail(reason="reach/service._before_or_after reads NetworkPolicies only"),
-        ),
-    ],
+    ["networkpolicies", "clusternetworkpolicies", "unread", "elsewhere"],
 )
 def test_a_node_that_translates_and_policies_of_both_kinds(kind: str) -> None:
     """By a node port Calico may see the client's address, or the node's: no policy of either kind makes that certain.
 
-    Under a cluster-wide Deny for all pods it was called works: the node's own pods always admit it (rules 6.6, 8.1).
+    Under a cluster-wide Deny for all pods, and where no policy was read, it was called works: the node's own pods
+    always admit it. A policy that selects neither end changes nothing (rules 6.6, 8.1).
     """
     tiny = Tiny().sg("sg-n", "all sg-n").managed("n", ["sg-n"], nodes=3)
     calico = {"name": "calico-node", "image": "docker.io/calico/node:v3.32.0"}
@@ -93,10 +104,13 @@ def test_a_node_that_translates_and_policies_of_both_kinds(kind: str) -> None:
     if kind == "networkpolicies":
         isolating = {"podSelector": {}, "policyTypes": ["Ingress"]}
         tiny.put(kinds.NETWORK_POLICIES, {"metadata": {"namespace": "app", "name": "p"}, "spec": isolating})
+    elif kind == "unread":
+        tiny.drop(kinds.NETWORK_POLICIES)
     else:
+        where = {"matchLabels": {"kubernetes.io/metadata.name": "other"}} if kind == "elsewhere" else {}
         deny = {"action": "Deny", "from": [{"namespaces": {}}]}
-        all_pods = {"tier": "Admin", "priority": 1, "subject": {"namespaces": {}}, "ingress": [deny]}
-        tiny.put(kinds.BY_NAME[kind], {"metadata": {"name": "p"}, "spec": all_pods})
+        all_pods = {"tier": "Admin", "priority": 1, "subject": {"namespaces": where}, "ingress": [deny]}
+        tiny.put(kinds.BY_NAME["clusternetworkpolicies"], {"metadata": {"name": "p"}, "spec": all_pods})
     world = tiny.world()
     ends = {}
     for name in ("client", "server"):
@@ -107,4 +121,4 @@ def test_a_node_that_translates_and_policies_of_both_kinds(kind: str) -> None:
     node = End(Interface(Attachment.HOST, ("sg-n",), "subnet-a", ("sg-n",), "subnet-a"), None, "node")
     door = NodeDoor(world.services.backend(service, service.spec.ports[0]), node, with_client=False, with_server=True)
     trace = Paths(world).connect(ends["client"], ends["server"], 80, "TCP", via=door)
-    assert trace.outcome is Outcome.UNKNOWN
+    assert trace.outcome is (Outcome.WORKS if kind == "elsewhere" else Outcome.UNKNOWN)
