@@ -1,4 +1,4 @@
-"""Which Services a client names: hosts in the literal variables and arguments of its containers.
+"""Which Services a client names: hosts in the literal variables, commands and arguments of its containers.
 
 A name of one label is looked up in the client's own namespace, ``name.namespace`` and longer ones in that namespace;
 ``pod.service…`` is a pod behind a headless Service. What stands in a ConfigMap or Secret is not read.
@@ -61,9 +61,10 @@ def _texts(client: Workload) -> Iterator[tuple[str, str]]:
         for item in container.env:
             if item.value and len(item.value) <= _LONGEST:
                 yield item.value, f"variable {item.name} of container {container.name}"
-        for argument in container.args:
-            if len(argument) <= _LONGEST:
-                yield argument, f"an argument of container {container.name}"
+        for what, words in (("the command", container.command), ("an argument", container.args)):
+            for word in words:
+                if len(word) <= _LONGEST:
+                    yield word, f"{what} of container {container.name}"
 
 
 def _service(services: Services, host: str, own: str) -> tuple[str, Service | None]:

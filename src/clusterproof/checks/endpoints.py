@@ -60,9 +60,13 @@ def at(context: Context, address: str) -> Party:
 
 
 def _interface(context: Context, raw: NetworkInterface, address: str) -> Interface:
-    groups = tuple(sorted(group.group_id for group in raw.groups))
-    ref = Ref(kinds.NETWORK_INTERFACES.name, raw.network_interface_id, "Groups", ", ".join(groups))
+    ids = tuple(sorted(group.group_id for group in raw.groups))
+    ref = Ref(kinds.NETWORK_INTERFACES.name, raw.network_interface_id, "Groups", ", ".join(ids))
     keeps = _keeps(context, raw, address)
+    groups: tuple[str, ...] | Unknown = ids
+    if isinstance(keeps, Unknown) and context.world.plane.policies is not False:
+        # Policies select a pod that was not read, too, so that what the groups admit proves nothing.
+        groups = keeps
     return Interface(Attachment.HOST, groups, raw.subnet_id, groups, raw.subnet_id, (ref,), keeps_address=keeps)
 
 

@@ -199,8 +199,8 @@ class Between:
         inbound = [rule for rules, _ in received.values() for rule in rules]
         subnets = here.subnets | there.subnets
         self._places = _Subnets(world, view, subnets, (*outbound, *inbound))
-        self.client = self._classes(clients, _own(sent, there.groups), _mentions(inbound))
-        self.server = self._classes(servers, _own(received, here.groups), _mentions(outbound))
+        self.client = self._classes(clients, _own(sent, there), _mentions(inbound))
+        self.server = self._classes(servers, _own(received, here), _mentions(outbound))
 
     def _classes(
         self,
@@ -250,27 +250,29 @@ def _about(
 
 
 class _Reads:
-    """The groups and subnets of some interfaces, those of their nodes included."""
+    """The groups and subnets of some interfaces, those of their nodes included; ``unread``: one may carry any group."""
 
     def __init__(self, interfaces: Iterable[Interface]) -> None:
+        self.unread = False
         self.groups: set[str] = set()
         self.subnets: set[str] = set()
         for item in interfaces:
             for groups in (item.security_groups, item.node_security_groups):
                 if isinstance(groups, tuple):
                     self.groups.update(groups)
+                self.unread |= not isinstance(groups, tuple)
             self.subnets.update(subnet for subnet in (item.subnet, item.node_subnet) if isinstance(subnet, str))
 
 
 def _own(
-    rules: dict[str, tuple[tuple[Rule, ...], tuple[Unknown, ...]]], others: set[str]
+    rules: dict[str, tuple[tuple[Rule, ...], tuple[Unknown, ...]]], others: _Reads
 ) -> dict[str, frozenset[Hashable]]:
-    """By group: what its rules admit, less those that name a group which the other side does not carry."""
+    """By group: what its rules admit, less those that name a group which the other side surely does not carry."""
     return {
         group: frozenset(
             (rule.protocol, rule.low, rule.high, rule.kind, rule.source)
             for rule in found
-            if rule.kind != "group" or rule.source in others
+            if rule.kind != "group" or others.unread or rule.source in others.groups
         )
         for group, (found, _) in rules.items()
     }

@@ -23,7 +23,13 @@ def control_plane(snapshot: Snapshot) -> tuple[Interface, ...] | Unknown:
     Args:
         snapshot: its clusters and network interfaces are read.
     """
-    cluster = next(iter(snapshot.objects(kinds.CLUSTERS)), None)
+    read = tuple(snapshot.objects(kinds.CLUSTERS))
+    own = [item for item in read if len(read) == 1 or item.name == snapshot.meta.cluster]
+    cluster = next(iter(own), None)
+    if cluster is None and read:
+        names = ", ".join(sorted(item.name for item in read))
+        what = f"the control plane's interfaces are not known: which cluster of {names} this is does not show"
+        return Unknown(Cause.INCOMPLETE, what)
     if cluster is None:
         missing = snapshot.missing(kinds.CLUSTERS)
         if missing is not None:

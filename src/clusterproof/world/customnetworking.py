@@ -11,6 +11,7 @@ pkg/awsutils/awsutils.go (``eniDescriptionPrefix``, ``createENIUsingCustomCfg``)
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 
 import msgspec
 
@@ -94,6 +95,25 @@ def places(snapshot: Snapshot, node_class: NodeClass) -> tuple[Interface, ...]:
     return (asked, *older)
 
 
+def older(node_class: NodeClass, asked: Interface) -> tuple[Interface, ...]:
+    """The interfaces that nodes of a class still have in subnets where the CNI makes no new ones.
+
+    Args:
+        node_class: of nodes without custom networking.
+        asked: an interface as it is made now.
+    """
+    held = node_class.held if isinstance(node_class.held, tuple) else ()
+    return tuple(
+        msgspec.structs.replace(
+            asked,
+            security_groups=groups,
+            subnet=subnet,
+            refs=(Ref("nodes", node_class.nodes[0], "network interfaces", subnet),),
+        )
+        for subnet, groups in held
+    )
+
+
 def _unknown(why: Unknown, host: Interface) -> Interface:
     return Interface(Attachment.CUSTOM, why, why, host.security_groups, host.subnet, host.refs)
 
@@ -124,6 +144,15 @@ class HeldInterfaces:
             return
         groups = tuple(sorted(group.group_id for group in item.groups))
         self._found[instance].add((item.subnet_id, groups))
+
+    def elsewhere(self, instance: str, subnets: Collection[str | Unknown]) -> Held | None:
+        """Without custom networking: the interfaces in other subnets than the CNI uses now; None where there are none.
+
+        They are of a time with custom networking, or of subnets whose tag was taken away, and go on giving addresses.
+        """
+        if any(isinstance(subnet, Unknown) for subnet in subnets):
+            return None
+        return tuple(sorted(one for one in self._found.get(instance, ()) if one[0] not in subnets)) or None
 
     def unlike(self, instance: str, node: str, asked: Interface) -> Held | Unknown | None:
         """None where all are as the ENIConfig asks, or the ENIConfig itself is not known; otherwise what there is.

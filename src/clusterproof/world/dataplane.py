@@ -196,6 +196,10 @@ def _vpc_cni(workload: Workload) -> DataPlane:
         if _enforces(container):
             agent_enforces = True
     ref = workload.ref or Ref("daemonsets", "kube-system/aws-node")
+    mode = env.get("NETWORK_POLICY_ENFORCING_MODE") or "standard"
+    if agent_enforces and mode not in ("strict", "standard"):
+        what = f"NETWORK_POLICY_ENFORCING_MODE of DaemonSet {workload.name} is {mode!r}, neither strict nor standard"
+        elsewhere = elsewhere or Unknown(Cause.NOT_MODELLED, what)
 
     def flag(name: str, *, default: bool = False) -> bool:
         value = env.get(name, "").lower()
@@ -229,7 +233,7 @@ def _vpc_cni(workload: Workload) -> DataPlane:
         policy_engine="VPC CNI" if agent_enforces else "",
         policy_kinds=policykinds.vpc_cni(version) if agent_enforces else policykinds.none(),
         # "strict": pods start with a default deny, and what no policy names is refused (EKS user guide).
-        default_deny=agent_enforces and env.get("NETWORK_POLICY_ENFORCING_MODE", "standard") == "strict",
+        default_deny=agent_enforces and mode == "strict",
         subnet_discovery=flag("ENABLE_SUBNET_DISCOVERY", default=True),
         refs=(ref, *seen),
     )

@@ -127,11 +127,12 @@ class Interfaces:
 
     def _ordinary(self, node_class: NodeClass) -> tuple[Interface, ...]:
         if node_class.id not in self._bases:
-            self._bases[node_class.id] = (
-                customnetworking.places(self._snapshot, node_class)
-                if self._plane.custom_networking
-                else self._discovery.places(node_class.host, node_class.zone)
-            )
+            if self._plane.custom_networking:
+                found = customnetworking.places(self._snapshot, node_class)
+            else:
+                found = self._discovery.places(node_class.host, node_class.zone)
+                found = (*found, *customnetworking.older(node_class, found[0]))
+            self._bases[node_class.id] = found
         return self._bases[node_class.id]
 
     def _today(self, workload: Workload, node_class: NodeClass) -> tuple[Interface, ...]:

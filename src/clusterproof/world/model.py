@@ -151,9 +151,9 @@ class NodeClass(msgspec.Struct, frozen=True):
         eni_config: name of the ENIConfig that VPC CNI custom networking would use; "" when off; unknown where a
             label of a node not yet born decides it and cannot be told.
         pod_network: set for nodes of EKS Auto Mode.
-        held: under custom networking, (subnet, groups) of the VPC CNI's interfaces that nodes have beside the
-            primary, where they are not as the ENIConfig says; empty: they have none; unknown: they were not read;
-            None: as the ENIConfig says, or custom networking is off.
+        held: (subnet, groups) of the VPC CNI's interfaces that nodes have beside the primary. Under custom networking
+            where they are not as the ENIConfig says; empty: they have none; unknown: they were not read. Otherwise
+            those in subnets that the CNI uses no more. None: all are as they would be made now.
         fargate: the Fargate profile's name; such a node runs one pod and no other.
     """
 

@@ -26,6 +26,7 @@ from clusterproof.world.model import (
     NodeGroup,
 )
 from clusterproof.world.readable import ZONE, Readable
+from clusterproof.world.subnetdiscovery import Discovery
 from clusterproof.world.templates import Template, structural_taints, templates
 
 _TEMPLATES = {
@@ -41,8 +42,9 @@ def node_classes(
     """All classes of all groups, sorted by id; and by group why its next nodes are not known."""
     nodes = {node.metadata.name: node for node in snapshot.objects(kinds.NODES)}
     hosts = _Hosts(snapshot)
-    if plane.custom_networking:
-        hosts.held = customnetworking.HeldInterfaces(snapshot)
+    hosts.held = customnetworking.HeldInterfaces(snapshot)
+    if not plane.custom_networking:
+        hosts.discovery = Discovery(snapshot, enabled=plane.subnet_discovery)
     networks = Networks(snapshot)
     classes: list[NodeClass] = []
     unknown: dict[str, Unknown] = {}
@@ -161,10 +163,13 @@ _Held = customnetworking.Held | Unknown | None
 def _held(
     snapshot: Snapshot, group: NodeGroup, node: Node, host: Interface, config: str | Unknown, hosts: _Hosts
 ) -> _Held:
-    """Which interfaces of the VPC CNI a node has, where its ENIConfig asks for others."""
+    """Which interfaces of the VPC CNI a node has, where its ENIConfig, or subnet discovery, asks for others."""
     if hosts.held is None:
         return None
     zone = node.metadata.labels.get(ZONE, "")
+    if hosts.discovery is not None:
+        subnets = [place.subnet for place in hosts.discovery.places(host, zone)]
+        return hosts.held.elsewhere(instance_id(node), subnets)
     asked = customnetworking.configured(snapshot, config, group.name, zone, host)
     return hosts.held.unlike(instance_id(node), node.metadata.name, asked)
 
@@ -319,6 +324,7 @@ class _Hosts:
                 self._primaries[attachment.instance_id] = interface
         self._memo: dict[tuple[tuple[str, ...], str], Interface] = {}
         self.held: customnetworking.HeldInterfaces | None = None
+        self.discovery: Discovery | None = None
         self._missing = self._what_is_missing()
 
     def _what_is_missing(self) -> Unknown:

@@ -38,7 +38,7 @@ def other_makers(snapshot: Snapshot, workloads: Iterable[Workload]) -> tuple[Unk
         remedy = f"run: {kinds.AUTO_SCALING_GROUPS.command} > auto-scaling-groups.json"
         result.append(unread(snapshot, kinds.AUTO_SCALING_GROUPS, what, remedy))
     missing = snapshot.missing(kinds.CLUSTERS)
-    if missing is not None and _shows_eks(snapshot):
+    if missing is not None and _on_eks(snapshot):
         what = "whether EKS Auto Mode may make nodes of its own: the cluster's description was not read"
         result.append(unread(snapshot, kinds.CLUSTERS, what, missing.remedy))
     result += _unclaimed(snapshot)

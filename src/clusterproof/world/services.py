@@ -141,11 +141,19 @@ class Services:
     def backend(self, service: Service, port: ServicePort) -> Backend:
         """What stands behind one port of a Service."""
         key = f"{service.metadata.namespace}/{service.metadata.name}"
-        addresses, address_port, ready = self._endpoints(service, port)
+        addresses, numbers, ready = self._endpoints(service, port)
+        address_port = next(iter(numbers), None)
         ref = Ref("services", key, "spec.ports", f"{port.port}/{port.protocol} -> {port.target_port or port.port}")
         unread = None
         if service.spec.selector:
             addresses, address_port = (), None
+        elif len(numbers) > 1:
+            addresses, address_port = (), None
+            told = ", ".join(map(str, numbers))
+            unread = Unknown(
+                Cause.NOT_MODELLED,
+                f"port {port.port} of Service {key} leads to different ports of its endpoints: {told}",
+            )
         elif not addresses:
             unread = self._snapshot.missing(kinds.ENDPOINT_SLICES, service.metadata.namespace) or Unknown(
                 Cause.NOT_ANSWERABLE,
@@ -153,17 +161,17 @@ class Services:
             )
         return Backend(service, port, self.selected(service), addresses, address_port, unread, ready, ref)
 
-    def _endpoints(self, service: Service, port: ServicePort) -> tuple[tuple[str, ...], int | None, int | None]:
-        """Ready addresses now, their port, and how many; the count is None when no endpoints were read."""
+    def _endpoints(self, service: Service, port: ServicePort) -> tuple[tuple[str, ...], tuple[int, ...], int | None]:
+        """Ready addresses now, their ports in order, and how many; the count is None when no endpoints were read."""
         name, namespace = service.metadata.name, service.metadata.namespace
         addresses: set[str] = set()
-        number: int | None = None
+        numbers: set[int] = set()
         seen = False
         for piece in self._slices.get((namespace, name), ()):
             seen = True
             for item in piece.ports:
-                if item.name == port.name and item.protocol == port.protocol:
-                    number = item.port
+                if item.name == port.name and item.protocol == port.protocol and item.port is not None:
+                    numbers.add(item.port)
             for endpoint in piece.endpoints:
                 ready = endpoint.conditions.ready is not False or service.spec.publish_not_ready_addresses
                 if ready:
@@ -172,13 +180,13 @@ class Services:
             endpoints = self._snapshot.get(kinds.ENDPOINTS, f"{namespace}/{name}")
             if endpoints is None:
                 known = self._snapshot.missing(kinds.ENDPOINT_SLICES, namespace) is None
-                return (), None, 0 if known else None
+                return (), (), 0 if known else None
             for subset in endpoints.subsets:
                 addresses.update(address.ip for address in subset.addresses)
                 for item in subset.ports:
-                    if item.name == port.name:
-                        number = item.port
-        return tuple(sorted(addresses)), number, len(addresses)
+                    if item.name == port.name and item.port is not None:
+                        numbers.add(item.port)
+        return tuple(sorted(addresses)), tuple(sorted(numbers)), len(addresses)
 
     @cached_property
     def _slices(self) -> dict[tuple[str, str], list[EndpointSlice]]:

@@ -306,7 +306,9 @@ class PolicyIndex:
             return _allowed(by, count) if doubt is None else _unknown(doubt, "admitted", selected_by=count)
         alternatives = [_admission(flow, (policy,), dialect) for policy, _ in isolation.possible]
         if not count and self.incomplete is None and all(one.whole for one, _ in alternatives):
-            return _allowed(alternatives[0][1], 0)  # selected or not, it passes
+            # Selected or not, it passes, unless the plugin loses what admits it.
+            doubt = lost(flow, isolation, dialect)
+            return _allowed(alternatives[0][1], 0) if doubt is None else _unknown(doubt, "admitted")
         refs = tuple(one.ref for one in isolation.certain)
         doubt = self._doubt(found, alternatives, isolation)
         if doubt is not None:

@@ -48,6 +48,7 @@ class SecurityContext(Obj, frozen=True):
 class Container(Obj, frozen=True):
     name: str = ""
     image: str = ""
+    command: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     ports: tuple[ContainerPort, ...] = ()
     resources: Resources = field(default_factory=Resources)
