@@ -222,7 +222,7 @@ class Account:
         made = self.ec2.create_network_interface(
             SubnetId=interface["SubnetId"],
             PrivateIpAddress=interface["PrivateIpAddress"],
-            Description=interface["Description"],
+            Description=self.translate(interface["Description"]),
             Groups=[item["GroupId"] for item in interface["Groups"]],
         )["NetworkInterface"]["NetworkInterfaceId"]
         index = interface["Attachment"]["DeviceIndex"]

@@ -175,7 +175,11 @@ def test_the_printed_rights_are_enough_and_all_used(served: Served) -> None:
     assert {kind.name for kind in NEEDED if snapshot.missing(kind)} == set()
     assert verdicts(snapshot) == verdicts(clusterproof.load_world("demo"))
     assert served.proxy.actions - {"sts:GetCallerIdentity"} <= actions()
-    assert actions() - served.proxy.actions <= {"eks:DescribeFargateProfile", "ec2:GetManagedPrefixListEntries"}
+    assert actions() - served.proxy.actions <= {
+        "eks:DescribeFargateProfile",
+        "ec2:GetManagedPrefixListEntries",
+        "ec2:SearchTransitGatewayRoutes",
+    }
     assert [request for request in served.stub.requests if request.status == 403] == []
     paths = {request.path.rpartition("/")[2] for request in served.stub.requests if request.method == "GET"}
     served_here = {name for names in served.stub.resources.values() for name in names}

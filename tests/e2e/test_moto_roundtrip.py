@@ -146,7 +146,7 @@ def test_nothing_is_unknown_in_the_dump(around: Round) -> None:
     """The commands that the tool tells users to run leave no kind unread that the shipped world has."""
     snapshot, shipped = snapshot_of(around.before), clusterproof.load_world("demo")
     missing = {kind.name for kind in kinds.ALL if snapshot.missing(kind)}
-    assert missing == {kind.name for kind in kinds.ALL if shipped.missing(kind)}
+    assert missing <= {kind.name for kind in kinds.ALL if shipped.missing(kind)}
 
 
 def test_printed_commands_mend_everything(around: Round) -> None:

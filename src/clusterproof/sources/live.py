@@ -32,6 +32,8 @@ from clusterproof.sources.together import GivenUp, NodesNeed, check_same
 Observer = Callable[[str], None]
 
 _CLUSTER, _ACCOUNT = "cluster", "account"
+_TICK = 0.2
+"""How long one wait for an event lasts, in seconds."""
 _ENDING = 3.0
 """Seconds that the two threads get to end when the reading is given up."""
 _OWN_CREDENTIALS = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID")
@@ -196,7 +198,7 @@ class _Reading:
                 self._released.set()
             if not running:
                 return
-            name, what, value = self._events.get()
+            name, what, value = self._next()
             if what == "greeting":
                 greetings[name] = value
                 continue
@@ -208,6 +210,14 @@ class _Reading:
                 self._needs.know(value)
             else:
                 self._account = value
+
+    def _next(self) -> tuple[str, str, Any]:
+        """The next event; looked for in short waits: a signal that comes just before one wait is seen before the next."""
+        while True:
+            try:
+                return self._events.get(timeout=_TICK)
+            except queue.Empty:
+                continue
 
     def _greeted(self, greetings: Mapping[str, Any]) -> None:
         region, accounts = greetings.get(_ACCOUNT, ("", ()))

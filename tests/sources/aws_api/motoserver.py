@@ -1,7 +1,8 @@
 """A moto server, extended by what it lacks, as a process of its own: ``python motoserver.py PORT``.
 
 Added: EKS add-ons and pod identity associations (as real EKS: a list of associations names no role), and in
-describe-cluster the VPC and the cluster security group, which real EKS makes. Mended: routes of transit gateways.
+describe-cluster the VPC and the cluster security group, which real EKS makes. Mended: routes of transit gateways, and
+the groups of an instance's second and further interfaces.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def extend() -> None:
     """Adds routes and members to moto in this process."""
     from moto.core.responses import ActionResult
     from moto.ec2.models import ec2_backends
+    from moto.ec2.models.elastic_network_interfaces import NetworkInterface
     from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRouteTableBackend
     from moto.eks import urls
     from moto.eks.exceptions import ResourceNotFoundException
@@ -127,6 +129,14 @@ def extend() -> None:
 
     def search_gateway_routes(self: Any, transit_gateway_route_table_id: str, filters: Any, **_: Any) -> Any:
         return plain_search(self, transit_gateway_route_table_id, filters)  # a page size breaks moto
+
+    plain_groups = NetworkInterface.group_set
+
+    def group_set(self: Any) -> Any:
+        # Security groups belong to an interface; moto lends the instance's to every interface that is attached to it.
+        return self._group_set if self.device_index else plain_groups.__get__(self)
+
+    NetworkInterface.group_set = property(group_set)  # type: ignore[assignment, method-assign]
 
     plain_route = TransitGatewayRouteTableBackend.create_transit_gateway_route
     plain_search = TransitGatewayRouteTableBackend.search_transit_gateway_routes

@@ -170,10 +170,14 @@ def _xml_page(text: bytes, how: Listing, start: int, size: int, token_after: Any
     inside = next((node for node in whole if node.tag.endswith("Result")), whole)
     items = [item for held in inside.findall(member) for item in held]
     page = ET.Element(inside.tag, inside.attrib)
-    page.extend(node for node in inside if node.tag not in (member, token_tag))
+    more_tag = f"{space}{how.more}"
+    page.extend(node for node in inside if node.tag not in (member, token_tag, more_tag))
     ET.SubElement(page, member).extend(items[start : start + size])
-    if token := token_after(len(items)):
+    token = token_after(len(items))
+    if token:
         ET.SubElement(page, token_tag).text = token
+    if how.more:
+        ET.SubElement(page, more_tag).text = "true" if token else "false"
     if inside is whole:
         return ET.tostring(page)
     root = ET.Element(whole.tag, whole.attrib)
