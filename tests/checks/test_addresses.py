@@ -42,6 +42,16 @@ def test_clients_in_the_vpc_that_nobody_knows() -> None:
     assert any("which interface of vpc-1 has 10.0.0.128/25" in unknown.detail for unknown in found.unknowns)
 
 
+def test_without_the_vpcs_nobody_is_known_to_be_outside() -> None:
+    """Whether addresses are in a VPC, with interfaces and groups of their own, only the VPCs tell (rule 6.6)."""
+    asked = reach(Subject(address="10.7.0.0/24"), SERVER)
+    read = ask(cluster("tcp 80 0.0.0.0/0"), asked)
+    found = ask(cluster("tcp 80 0.0.0.0/0").drop(kinds.VPCS), asked)
+    assert found.verdict is Verdict.UNKNOWN
+    assert any("10.7.0.0/24 is in a VPC is not known" in unknown.detail for unknown in found.unknowns)
+    assert not any("is in a VPC" in unknown.detail for unknown in read.unknowns)
+
+
 def test_a_single_address_stands_for_whoever_has_it() -> None:
     """An address of a node is that node, with its groups (rule 6.5)."""
     tiny = cluster("tcp 80 sg-front")

@@ -183,7 +183,12 @@ def _inside(view: VpcView, client: Side) -> Unknown | None:
         if not isinstance(inside, Unknown) and client.space & inside:
             what = f"which interface of {vpc.vpc_id} has {client.network}, and what its groups and ACL let out"
             return Unknown(Cause.NOT_COLLECTED, f"{what}, is not known")
-    return None
+    missing = view.snapshot.missing(VPCS)
+    if missing is None:
+        return None
+    return Unknown(
+        missing.cause, f"whether {client.network} is in a VPC is not known: {missing.detail}", missing.remedy
+    )
 
 
 def _merged(senders: tuple[Source, ...], answers: list[tuple[Hop, ...]]) -> tuple[Hop, ...]:
