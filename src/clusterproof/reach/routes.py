@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import msgspec
 
-from clusterproof.reach.addresses import AddressError, AddressSet, parse_cidr
+from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.securitygroups import References, references_between, share
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
-from clusterproof.reach.transitgateways import Way, through
+from clusterproof.reach.transitgateways import Way, measured, through
 from clusterproof.reach.vpc import Side, VpcView
 from clusterproof.snapshot.aws import Route, RouteTable
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
@@ -208,15 +208,7 @@ def _destinations(view: VpcView, item: Route) -> list[tuple[int, AddressSet]] | 
         texts = entries.cidrs()
     else:
         texts = tuple(text for text in (item.destination_cidr_block, item.destination_ipv6_cidr_block) if text)
-    blocks = []
-    for text in texts:
-        try:
-            family, first, last = parse_cidr(text)
-        except AddressError as error:
-            return Unknown(Cause.ERROR, f"route to {text}: {error}")
-        length = (32 if family == 4 else 128) - (last - first).bit_length()
-        blocks.append((length, AddressSet.of(text)))
-    return blocks
+    return measured(texts)
 
 
 def _rank(item: Route) -> int:

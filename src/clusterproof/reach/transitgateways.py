@@ -13,6 +13,7 @@ is unknown, never absent.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 import msgspec
 
@@ -305,6 +306,11 @@ def _blocks(view: VpcView, route: TransitGatewayRoute) -> list[tuple[int, Addres
         if isinstance(listed, Unknown):
             return listed
         texts = listed.cidrs()
+    return measured(texts)
+
+
+def measured(texts: Iterable[str]) -> list[tuple[int, AddressSet]] | Unknown:
+    """(prefix length, addresses) of each CIDR block of a route, of whichever table; Unknown where one is none."""
     blocks = []
     for text in texts:
         try:

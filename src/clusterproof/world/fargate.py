@@ -21,7 +21,7 @@ from clusterproof.snapshot.snapshot import Snapshot, not_collected
 from clusterproof.world.groups import unread
 from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup, Workload
 from clusterproof.world.readable import ARCH, HOSTNAME, OS, ZONE
-from clusterproof.world.templates import NEW_NODE, REGION_LABELS, ZONE_LABELS, Template
+from clusterproof.world.templates import NEW_NODE, REGION_LABELS, ZONE_LABELS, Template, located
 from clusterproof.world.workloads import FARGATE_PROFILE
 
 COMPUTE_TYPE = "eks.amazonaws.com/compute-type"
@@ -116,8 +116,7 @@ def _template(
     labels = {COMPUTE_TYPE: "fargate", OS: "linux", ARCH: "amd64", HOSTNAME: NEW_NODE}
     unknown: dict[str, Unknown] = {}
     if zone:
-        labels |= dict.fromkeys(ZONE_LABELS, zone)
-        labels |= dict.fromkeys(REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
+        labels |= located(zone)
     else:
         why = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
         unknown |= dict.fromkeys((*ZONE_LABELS, *REGION_LABELS), why)

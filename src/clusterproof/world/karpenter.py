@@ -38,6 +38,7 @@ from clusterproof.world.templates import (
     TYPE_LABELS,
     ZONE_LABELS,
     Template,
+    located,
     predict,
     shared_annotations,
     structural_taints,
@@ -157,8 +158,7 @@ class _Maker:
         labels = self._fixed() | choice.labels | values
         unknown: dict[str, Unknown] = {}
         if zone:
-            labels |= dict.fromkeys(ZONE_LABELS, zone)
-            labels |= dict.fromkeys(REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
+            labels |= located(zone)
         else:
             what = f"the zone of subnet {subnet[0]} was not read"
             why = unread(self._snapshot, kinds.SUBNETS, what, f"run: {kinds.SUBNETS.command} > subnets.json")

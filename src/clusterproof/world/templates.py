@@ -76,6 +76,11 @@ _LEAVING = ("ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutosca
 """Taints of a node that comes or goes (Cluster Autoscaler, ``utils/taints``; Karpenter, ``apis/v1``)."""
 
 
+def located(zone: str) -> dict[str, str]:
+    """The labels that a node gets from its Availability Zone (``us-west-2a``)."""
+    return dict.fromkeys(ZONE_LABELS, zone) | dict.fromkeys(REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
+
+
 def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
     """Taints that do not pass by themselves: without ``node.kubernetes.io/*``, Karpenter's and agents' start-up taints.
 
@@ -321,8 +326,7 @@ def _expand(
             labels = dict(fixed)
             unknown: dict[str, Unknown] = {}
             if zone:
-                labels |= dict.fromkeys(ZONE_LABELS, zone)
-                labels |= dict.fromkeys(REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
+                labels |= located(zone)
             else:
                 why = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
                 unknown |= dict.fromkeys((*ZONE_LABELS, *REGION_LABELS), why)
