@@ -8,158 +8,78 @@ untyped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from clusterproof.snapshot import aws
 from clusterproof.snapshot import kubernetes as k8s
+from clusterproof.snapshot.kind import Kind as Kind  # noqa: PLC0414 - the registry gives its type as well
+from clusterproof.snapshot.kind import aws_kind, ec2_kind, kubernetes_kind, namespaced_key
 
-T = TypeVar("T")
-
-
-class Kind(Generic[T]):
-    """One kind of object.
-
-    Attributes:
-        name: the plural that kubectl or the AWS CLI uses; also the file name inside a snapshot.
-        type: the msgspec struct that decodes one object.
-        key: gives an object's key from the typed object: ``ns/name``, ``name`` or an AWS id.
-        origin: ``kubernetes`` or ``aws``.
-        wire: Kubernetes: the ``kind`` on the wire; AWS: the member that holds the list.
-        group: Kubernetes: the API group (``""`` is core); AWS: the service.
-        command: what prints the objects, to be quoted to a user.
-        permission: RBAC ``verb resource.group`` or IAM action.
-        namespaced: Kubernetes only: whether a namespaced permission can limit it.
-    """
-
-    __slots__ = ("command", "group", "key", "name", "namespaced", "origin", "permission", "type", "wire")
-
-    def __init__(
-        self,
-        name: str,
-        type_: type[T],
-        *,
-        key: Callable[[T], str],
-        origin: str,
-        wire: str,
-        group: str,
-        command: str,
-        permission: str,
-        namespaced: bool = False,
-    ) -> None:
-        self.name = name
-        self.type = type_
-        self.key = key
-        self.origin = origin
-        self.wire = wire
-        self.group = group
-        self.command = command
-        self.permission = permission
-        self.namespaced = namespaced
-
-    @property
-    def resource(self) -> str:
-        """The plural on the wire: the name, without the group's part that tells two resources of one name apart."""
-        return self.name.partition("-")[0] if self.origin == "kubernetes" else self.name
-
-    def __repr__(self) -> str:
-        return f"Kind({self.name})"
-
-
-def _named(obj: Any) -> str:
-    return str(obj.metadata.name)
-
-
-def _namespaced(obj: Any) -> str:
-    return f"{obj.metadata.namespace}/{obj.metadata.name}"
-
-
-def _k8s(name: str, type_: type[T], wire: str, group: str = "", *, namespaced: bool = True) -> Kind[T]:
-    # Two groups may have a resource of one name; the kind's own name then ends in the group's.
-    plural = name.partition("-")[0]
-    resource = f"{plural}.{group}" if group else plural
-    scope = " -A" if namespaced else ""
-    return Kind(
-        name,
-        type_,
-        key=_namespaced if namespaced else _named,
-        origin="kubernetes",
-        wire=wire,
-        group=group,
-        command=f"kubectl get {resource}{scope} -o json",
-        permission=f"list {resource}",
-        namespaced=namespaced,
-    )
-
-
-def _aws(
-    name: str, type_: type[T], wire: str, service: str, call: str, action: str, key: Callable[[T], str]
-) -> Kind[T]:
-    return Kind(
-        name,
-        type_,
-        key=key,
-        origin="aws",
-        wire=wire,
-        group=service,
-        command=f"aws {service} {call} --output json",
-        permission=action,
-    )
-
-
-NODES = _k8s("nodes", k8s.Node, "Node", namespaced=False)
-PODS = _k8s("pods", k8s.Pod, "Pod")
-NAMESPACES = _k8s("namespaces", k8s.Namespace, "Namespace", namespaced=False)
-SERVICES = _k8s("services", k8s.Service, "Service")
-ENDPOINTS = _k8s("endpoints", k8s.Endpoints, "Endpoints")
-ENDPOINT_SLICES = _k8s("endpointslices", k8s.EndpointSlice, "EndpointSlice", "discovery.k8s.io")
-DEPLOYMENTS = _k8s("deployments", k8s.Controller, "Deployment", "apps")
-STATEFUL_SETS = _k8s("statefulsets", k8s.Controller, "StatefulSet", "apps")
-DAEMON_SETS = _k8s("daemonsets", k8s.Controller, "DaemonSet", "apps")
-REPLICA_SETS = _k8s("replicasets", k8s.Controller, "ReplicaSet", "apps")
-JOBS = _k8s("jobs", k8s.Controller, "Job", "batch")
-CRON_JOBS = _k8s("cronjobs", k8s.CronJob, "CronJob", "batch")
-NETWORK_POLICIES = _k8s("networkpolicies", k8s.NetworkPolicy, "NetworkPolicy", "networking.k8s.io")
-CLAIMS = _k8s("persistentvolumeclaims", k8s.PersistentVolumeClaim, "PersistentVolumeClaim")
-VOLUMES = _k8s("persistentvolumes", k8s.PersistentVolume, "PersistentVolume", namespaced=False)
-SERVICE_ACCOUNTS = _k8s("serviceaccounts", k8s.ServiceAccount, "ServiceAccount")
-CONFIG_MAPS = _k8s("configmaps", k8s.ConfigMap, "ConfigMap")
-CRDS = _k8s(
+NODES = kubernetes_kind("nodes", k8s.Node, "Node", namespaced=False)
+PODS = kubernetes_kind("pods", k8s.Pod, "Pod")
+NAMESPACES = kubernetes_kind("namespaces", k8s.Namespace, "Namespace", namespaced=False)
+SERVICES = kubernetes_kind("services", k8s.Service, "Service")
+ENDPOINTS = kubernetes_kind("endpoints", k8s.Endpoints, "Endpoints")
+ENDPOINT_SLICES = kubernetes_kind("endpointslices", k8s.EndpointSlice, "EndpointSlice", "discovery.k8s.io")
+DEPLOYMENTS = kubernetes_kind("deployments", k8s.Controller, "Deployment", "apps")
+STATEFUL_SETS = kubernetes_kind("statefulsets", k8s.Controller, "StatefulSet", "apps")
+DAEMON_SETS = kubernetes_kind("daemonsets", k8s.Controller, "DaemonSet", "apps")
+REPLICA_SETS = kubernetes_kind("replicasets", k8s.Controller, "ReplicaSet", "apps")
+JOBS = kubernetes_kind("jobs", k8s.Controller, "Job", "batch")
+CRON_JOBS = kubernetes_kind("cronjobs", k8s.CronJob, "CronJob", "batch")
+NETWORK_POLICIES = kubernetes_kind("networkpolicies", k8s.NetworkPolicy, "NetworkPolicy", "networking.k8s.io")
+CLAIMS = kubernetes_kind("persistentvolumeclaims", k8s.PersistentVolumeClaim, "PersistentVolumeClaim")
+VOLUMES = kubernetes_kind("persistentvolumes", k8s.PersistentVolume, "PersistentVolume", namespaced=False)
+STORAGE_CLASSES = kubernetes_kind(
+    "storageclasses", k8s.StorageClass, "StorageClass", "storage.k8s.io", namespaced=False
+)
+CSI_NODES = kubernetes_kind("csinodes", k8s.CSINode, "CSINode", "storage.k8s.io", namespaced=False)
+VOLUME_ATTACHMENTS = kubernetes_kind(
+    "volumeattachments", k8s.VolumeAttachment, "VolumeAttachment", "storage.k8s.io", namespaced=False
+)
+PRIORITY_CLASSES = kubernetes_kind(
+    "priorityclasses", k8s.PriorityClass, "PriorityClass", "scheduling.k8s.io", namespaced=False
+)
+SERVICE_ACCOUNTS = kubernetes_kind("serviceaccounts", k8s.ServiceAccount, "ServiceAccount")
+CONFIG_MAPS = kubernetes_kind("configmaps", k8s.ConfigMap, "ConfigMap")
+CRDS = kubernetes_kind(
     "customresourcedefinitions",
     k8s.CustomResourceDefinition,
     "CustomResourceDefinition",
     "apiextensions.k8s.io",
     namespaced=False,
 )
-ENI_CONFIGS = _k8s("eniconfigs", k8s.ENIConfig, "ENIConfig", "crd.k8s.amazonaws.com", namespaced=False)
-SECURITY_GROUP_POLICIES = _k8s(
+ENI_CONFIGS = kubernetes_kind("eniconfigs", k8s.ENIConfig, "ENIConfig", "crd.k8s.amazonaws.com", namespaced=False)
+SECURITY_GROUP_POLICIES = kubernetes_kind(
     "securitygrouppolicies", k8s.SecurityGroupPolicy, "SecurityGroupPolicy", "vpcresources.k8s.aws"
 )
-NODE_POOLS = _k8s("nodepools", k8s.NodePool, "NodePool", "karpenter.sh", namespaced=False)
-EC2_NODE_CLASSES = _k8s("ec2nodeclasses", k8s.NodeClassObject, "EC2NodeClass", "karpenter.k8s.aws", namespaced=False)
-NODE_CLASSES = _k8s("nodeclasses", k8s.NodeClassObject, "NodeClass", "eks.amazonaws.com", namespaced=False)
+NODE_POOLS = kubernetes_kind("nodepools", k8s.NodePool, "NodePool", "karpenter.sh", namespaced=False)
+EC2_NODE_CLASSES = kubernetes_kind(
+    "ec2nodeclasses", k8s.NodeClassObject, "EC2NodeClass", "karpenter.k8s.aws", namespaced=False
+)
+NODE_CLASSES = kubernetes_kind("nodeclasses", k8s.NodeClassObject, "NodeClass", "eks.amazonaws.com", namespaced=False)
 
-VALIDATING_WEBHOOKS = _k8s(
+VALIDATING_WEBHOOKS = kubernetes_kind(
     "validatingwebhookconfigurations",
     k8s.WebhookConfiguration,
     "ValidatingWebhookConfiguration",
     "admissionregistration.k8s.io",
     namespaced=False,
 )
-MUTATING_WEBHOOKS = _k8s(
+MUTATING_WEBHOOKS = kubernetes_kind(
     "mutatingwebhookconfigurations",
     k8s.WebhookConfiguration,
     "MutatingWebhookConfiguration",
     "admissionregistration.k8s.io",
     namespaced=False,
 )
-API_SERVICES = _k8s("apiservices", k8s.APIService, "APIService", "apiregistration.k8s.io", namespaced=False)
+API_SERVICES = kubernetes_kind("apiservices", k8s.APIService, "APIService", "apiregistration.k8s.io", namespaced=False)
 CALLERS: tuple[Kind[Any], ...] = (VALIDATING_WEBHOOKS, MUTATING_WEBHOOKS, API_SERVICES)
 """Kinds whose objects make the API server call Services."""
 
 
 def _policy(name: str, wire: str, group: str, *, namespaced: bool = False) -> Kind[k8s.OtherPolicy]:
-    return _k8s(name, k8s.OtherPolicy, wire, group, namespaced=namespaced)
+    return kubernetes_kind(name, k8s.OtherPolicy, wire, group, namespaced=namespaced)
 
 
 OTHER_POLICIES: tuple[Kind[k8s.OtherPolicy], ...] = (
@@ -177,7 +97,7 @@ OTHER_POLICIES: tuple[Kind[k8s.OtherPolicy], ...] = (
 HELM_RELEASES = Kind(
     "helmreleases",
     k8s.HelmRelease,
-    key=_namespaced,
+    key=namespaced_key,
     origin="kubernetes",
     wire="HelmRelease",
     group="clusterproof",
@@ -186,7 +106,7 @@ HELM_RELEASES = Kind(
     namespaced=True,
 )
 
-CLUSTERS = _aws(
+CLUSTERS = aws_kind(
     "clusters",
     aws.Cluster,
     "cluster",
@@ -195,7 +115,7 @@ CLUSTERS = _aws(
     "eks:DescribeCluster",
     lambda o: o.name,
 )
-NODEGROUPS = _aws(
+NODEGROUPS = aws_kind(
     "nodegroups",
     aws.Nodegroup,
     "nodegroup",
@@ -204,7 +124,7 @@ NODEGROUPS = _aws(
     "eks:DescribeNodegroup",
     lambda o: o.nodegroup_name,
 )
-NODEGROUP_NAMES = _aws(
+NODEGROUP_NAMES = aws_kind(
     "nodegroup-names",
     aws.NodegroupName,
     "nodegroups",
@@ -213,7 +133,7 @@ NODEGROUP_NAMES = _aws(
     "eks:ListNodegroups",
     lambda o: o.name,
 )
-FARGATE_PROFILES = _aws(
+FARGATE_PROFILES = aws_kind(
     "fargate-profiles",
     aws.FargateProfile,
     "fargateProfile",
@@ -222,7 +142,7 @@ FARGATE_PROFILES = _aws(
     "eks:DescribeFargateProfile",
     lambda o: o.fargate_profile_name,
 )
-FARGATE_PROFILE_NAMES = _aws(
+FARGATE_PROFILE_NAMES = aws_kind(
     "fargate-profile-names",
     aws.FargateProfileName,
     "fargateProfileNames",
@@ -231,7 +151,7 @@ FARGATE_PROFILE_NAMES = _aws(
     "eks:ListFargateProfiles",
     lambda o: o.name,
 )
-ADDONS = _aws(
+ADDONS = aws_kind(
     "addons",
     aws.Addon,
     "addon",
@@ -240,7 +160,7 @@ ADDONS = _aws(
     "eks:DescribeAddon",
     lambda o: o.addon_name,
 )
-ADDON_NAMES = _aws(
+ADDON_NAMES = aws_kind(
     "addon-names",
     aws.AddonName,
     "addons",
@@ -249,7 +169,7 @@ ADDON_NAMES = _aws(
     "eks:ListAddons",
     lambda o: o.name,
 )
-POD_IDENTITY_ASSOCIATIONS = _aws(
+POD_IDENTITY_ASSOCIATIONS = aws_kind(
     "pod-identity-associations",
     aws.PodIdentityAssociation,
     "association",
@@ -258,7 +178,7 @@ POD_IDENTITY_ASSOCIATIONS = _aws(
     "eks:DescribePodIdentityAssociation",
     lambda o: o.association_id,
 )
-POD_IDENTITY_ASSOCIATION_IDS = _aws(
+POD_IDENTITY_ASSOCIATION_IDS = aws_kind(
     "pod-identity-association-ids",
     aws.PodIdentityAssociationId,
     "associations",
@@ -274,7 +194,7 @@ DESCRIBED: tuple[tuple[Kind[Any], Kind[Any], str], ...] = (
     (POD_IDENTITY_ASSOCIATIONS, POD_IDENTITY_ASSOCIATION_IDS, "pod identity association"),
 )
 """What EKS describes one by one: the kind, the kind that lists which there are, and one of them in a sentence."""
-AUTO_SCALING_GROUPS = _aws(
+AUTO_SCALING_GROUPS = aws_kind(
     "auto-scaling-groups",
     aws.AutoScalingGroup,
     "AutoScalingGroups",
@@ -285,11 +205,7 @@ AUTO_SCALING_GROUPS = _aws(
 )
 
 
-def _ec2(name: str, type_: type[T], wire: str, action: str, key: Callable[[T], str]) -> Kind[T]:
-    return _aws(name, type_, wire, "ec2", f"describe-{name}", f"ec2:{action}", key)
-
-
-LAUNCH_TEMPLATE_VERSIONS = _aws(
+LAUNCH_TEMPLATE_VERSIONS = aws_kind(
     "launch-template-versions",
     aws.LaunchTemplateVersion,
     "LaunchTemplateVersions",
@@ -298,46 +214,50 @@ LAUNCH_TEMPLATE_VERSIONS = _aws(
     "ec2:DescribeLaunchTemplateVersions",
     lambda o: f"{o.launch_template_id}/{o.version_number}",
 )
-INSTANCES = _ec2("instances", aws.Instance, "Reservations", "DescribeInstances", lambda o: o.instance_id)
-NETWORK_INTERFACES = _ec2(
+INSTANCES = ec2_kind("instances", aws.Instance, "Reservations", "DescribeInstances", lambda o: o.instance_id)
+NETWORK_INTERFACES = ec2_kind(
     "network-interfaces",
     aws.NetworkInterface,
     "NetworkInterfaces",
     "DescribeNetworkInterfaces",
     lambda o: o.network_interface_id,
 )
-INSTANCE_TYPES = _ec2(
+INSTANCE_TYPES = ec2_kind(
     "instance-types", aws.InstanceTypeInfo, "InstanceTypes", "DescribeInstanceTypes", lambda o: o.instance_type
 )
-SECURITY_GROUPS = _ec2(
+SECURITY_GROUPS = ec2_kind(
     "security-groups", aws.SecurityGroup, "SecurityGroups", "DescribeSecurityGroups", lambda o: o.group_id
 )
-SECURITY_GROUP_RULES = _ec2(
+SECURITY_GROUP_RULES = ec2_kind(
     "security-group-rules",
     aws.SecurityGroupRule,
     "SecurityGroupRules",
     "DescribeSecurityGroupRules",
     lambda o: o.security_group_rule_id,
 )
-SUBNETS = _ec2("subnets", aws.Subnet, "Subnets", "DescribeSubnets", lambda o: o.subnet_id)
-VPCS = _ec2("vpcs", aws.Vpc, "Vpcs", "DescribeVpcs", lambda o: o.vpc_id)
-ROUTE_TABLES = _ec2("route-tables", aws.RouteTable, "RouteTables", "DescribeRouteTables", lambda o: o.route_table_id)
-NETWORK_ACLS = _ec2("network-acls", aws.NetworkAcl, "NetworkAcls", "DescribeNetworkAcls", lambda o: o.network_acl_id)
-PEERINGS = _ec2(
+SUBNETS = ec2_kind("subnets", aws.Subnet, "Subnets", "DescribeSubnets", lambda o: o.subnet_id)
+VPCS = ec2_kind("vpcs", aws.Vpc, "Vpcs", "DescribeVpcs", lambda o: o.vpc_id)
+ROUTE_TABLES = ec2_kind(
+    "route-tables", aws.RouteTable, "RouteTables", "DescribeRouteTables", lambda o: o.route_table_id
+)
+NETWORK_ACLS = ec2_kind(
+    "network-acls", aws.NetworkAcl, "NetworkAcls", "DescribeNetworkAcls", lambda o: o.network_acl_id
+)
+PEERINGS = ec2_kind(
     "vpc-peering-connections",
     aws.VpcPeeringConnection,
     "VpcPeeringConnections",
     "DescribeVpcPeeringConnections",
     lambda o: o.vpc_peering_connection_id,
 )
-MANAGED_PREFIX_LISTS = _ec2(
+MANAGED_PREFIX_LISTS = ec2_kind(
     "managed-prefix-lists",
     aws.ManagedPrefixList,
     "PrefixLists",
     "DescribeManagedPrefixLists",
     lambda o: o.prefix_list_id,
 )
-PREFIX_LIST_ENTRIES = _aws(
+PREFIX_LIST_ENTRIES = aws_kind(
     "prefix-list-entries",
     aws.PrefixListEntries,
     "Entries",
@@ -346,7 +266,7 @@ PREFIX_LIST_ENTRIES = _aws(
     "ec2:GetManagedPrefixListEntries",
     lambda o: o.prefix_list_id,
 )
-LOAD_BALANCERS = _aws(
+LOAD_BALANCERS = aws_kind(
     "load-balancers",
     aws.LoadBalancer,
     "LoadBalancers",
@@ -355,7 +275,7 @@ LOAD_BALANCERS = _aws(
     "elasticloadbalancing:DescribeLoadBalancers",
     lambda o: o.load_balancer_arn,
 )
-TARGET_GROUPS = _aws(
+TARGET_GROUPS = aws_kind(
     "target-groups",
     aws.TargetGroup,
     "TargetGroups",
@@ -366,28 +286,28 @@ TARGET_GROUPS = _aws(
 )
 BALANCERS: tuple[Kind[Any], ...] = (LOAD_BALANCERS, TARGET_GROUPS)
 """Kinds that tell what load balancers send to whom."""
-TRANSIT_GATEWAYS = _ec2(
+TRANSIT_GATEWAYS = ec2_kind(
     "transit-gateways",
     aws.TransitGateway,
     "TransitGateways",
     "DescribeTransitGateways",
     lambda o: o.transit_gateway_id,
 )
-TRANSIT_GATEWAY_ATTACHMENTS = _ec2(
+TRANSIT_GATEWAY_ATTACHMENTS = ec2_kind(
     "transit-gateway-attachments",
     aws.TransitGatewayAttachment,
     "TransitGatewayAttachments",
     "DescribeTransitGatewayAttachments",
     lambda o: o.transit_gateway_attachment_id,
 )
-TRANSIT_GATEWAY_VPC_ATTACHMENTS = _ec2(
+TRANSIT_GATEWAY_VPC_ATTACHMENTS = ec2_kind(
     "transit-gateway-vpc-attachments",
     aws.TransitGatewayVpcAttachment,
     "TransitGatewayVpcAttachments",
     "DescribeTransitGatewayVpcAttachments",
     lambda o: o.transit_gateway_attachment_id,
 )
-TRANSIT_GATEWAY_ROUTES = _aws(
+TRANSIT_GATEWAY_ROUTES = aws_kind(
     "transit-gateway-routes",
     aws.TransitGatewayRoutes,
     "Routes",
