@@ -12,10 +12,10 @@ NODES := 100 1000 5000
 # Output of `$(call need,FILE)`: one line that says what is missing.
 need = test -e $(1) || { echo "make $@: $(1) is missing from this checkout" >&2; exit 1; }
 
-.PHONY: help demo test e2e lint format bench generate docs lock clean setup setup-dev
+.PHONY: help demo test e2e test-controlplane lint format bench generate docs lock clean setup setup-dev
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup:
 	@scripts/setup.sh runtime
@@ -28,10 +28,14 @@ demo: setup ## the shipped three-security-group GPU cluster, judged
 	@$(BIN)/clusterproof demo $(ARGS)
 
 test: setup-dev ## the fast suite
-	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+	@$(BIN)/python -m pytest -n 2 -m "not slow and not controlplane" $(ARGS)
 
 e2e: setup-dev ## the slow suites: a moto server, the README in a fresh clone
-	@$(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "slow and not controlplane" $(ARGS)
+
+test-controlplane: setup-dev ## what needs a real Kubernetes control plane; builds it once, about ten minutes
+	@PYTHONPATH=src $(BIN)/python -m tests.controlplane.binaries
+	@$(BIN)/python -m pytest -m controlplane $(ARGS)
 
 lint: setup-dev ## ruff, mypy, the order of rooms
 	@$(BIN)/ruff check $(CODE)
