@@ -17,9 +17,11 @@ TYPE = "node.kubernetes.io/instance-type"
 
 
 def req(text: str) -> Raw:
-    """One requirement from ``key In a,b``, ``key Gt 4`` or ``key Exists``."""
+    """One requirement from ``key In a,b``, ``key Gt 4``, ``key Exists`` or ``key In a,b min 2``."""
+    text, _, least = text.partition(" min ")
     key, operator, *rest = text.split()
-    return {"key": key, "operator": operator, **({"values": rest[0].split(",")} if rest else {})}
+    raw: Raw = {"key": key, "operator": operator, **({"values": rest[0].split(",")} if rest else {})}
+    return raw | ({"minValues": int(least)} if least else {})
 
 
 def node_pool(

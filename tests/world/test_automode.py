@@ -56,7 +56,7 @@ def connect(world: World, port: int = 80) -> list[Trace]:
 
 
 def test_pool_is_modelled() -> None:
-    """The pools are groups of their own kind, the network is modelled, and nothing else makes nodes."""
+    """The pools are groups of their own kind, the network is modelled, and nothing else makes nodes (rule 9.1)."""
     world = cluster().world()
     assert world.groups["general-purpose"].kind is GroupKind.AUTO_MODE
     assert world.groups["general-purpose"].nodes == ("n1",)
@@ -66,7 +66,7 @@ def test_pool_is_modelled() -> None:
 
 
 def test_pools_that_were_not_read() -> None:
-    """EKS Auto Mode without its NodePools: its next nodes are unknown, and the command is named."""
+    """EKS Auto Mode without its NodePools: its next nodes are unknown, and the command is named (rule 9.1)."""
     world = cluster().drop(kinds.NODE_POOLS).world()
     assert any(
         "EKS Auto Mode" in item.detail and kinds.NODE_POOLS.command in item.remedy for item in world.other_makers
@@ -75,7 +75,7 @@ def test_pools_that_were_not_read() -> None:
 
 
 def test_built_in_taint_and_labels() -> None:
-    """The built-in pool ``system`` has its taint in its own template; labels are those of EKS Auto Mode."""
+    """The built-in pool ``system`` has its taint in its own template; labels are those of EKS Auto Mode (rule 9.1)."""
     tiny = node_pool(auto_mode(), "system", group=AUTO, taints=["CriticalAddonsOnly:NoSchedule"])
     tiny.deployment("app/web", {"nodeSelector": {"eks.amazonaws.com/compute-type": "auto"}})
     tiny.deployment("app/addon", {"tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}]})

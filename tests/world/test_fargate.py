@@ -53,7 +53,7 @@ def test_profile_is_a_group() -> None:
 
 
 def test_pod_that_a_profile_takes_runs_there_only() -> None:
-    """What matches runs on Fargate and nowhere else; what does not, never there."""
+    """What matches runs on Fargate and nowhere else; what does not, never there (rule 9.1)."""
     assert groups(found(cluster())) == ["fp"]
     assert groups(found(cluster({"namespace": "other"}))) == ["ng"]
 
@@ -74,12 +74,15 @@ def test_pod_that_a_profile_takes_runs_there_only() -> None:
     ],
 )
 def test_selectors(selector: Raw, takes: bool) -> None:
-    """A namespace and all labels must match; ``*`` and ``?`` are wildcards in each."""
+    """A namespace and all labels must match; ``*`` and ``?`` are wildcards in each (rule 9.1)."""
     assert groups(found(cluster(selector))) == (["fp"] if takes else ["ng"])
 
 
 def test_several_selectors_and_profiles() -> None:
-    """Selectors are alternatives; of several profiles the first by name takes the pod, unless its label names one."""
+    """Selectors are alternatives; of several profiles the first by name takes the pod, unless its label names one.
+
+    (rule 9.1)
+    """
     assert groups(found(cluster({"namespace": "other"}, APP))) == ["fp"]
     assert groups(found(profile(cluster(), "alpha", APP))) == ["alpha"]
     wanted = {"eks.amazonaws.com/fargate-profile": "fp"}
@@ -87,7 +90,7 @@ def test_several_selectors_and_profiles() -> None:
 
 
 def test_daemon_sets_never_run_there() -> None:
-    """A DaemonSet stays on the other nodes, whatever matches and whatever it tolerates."""
+    """A DaemonSet stays on the other nodes, whatever matches and whatever it tolerates (rule 9.1)."""
     spec = {"tolerations": [{"operator": "Exists"}]}
     assert groups(found(cluster(), spec, kind="DaemonSet")) == ["ng"]
 
@@ -113,7 +116,7 @@ def test_annotation_for_ec2() -> None:
     ],
 )
 def test_what_fargate_cannot_run(spec: Raw, reason: str) -> None:
-    """A pod that a profile takes and Fargate cannot run is scheduled nowhere, with the reason."""
+    """A pod that a profile takes and Fargate cannot run is scheduled nowhere, with the reason (rule 9.1)."""
     answer = found(cluster(), spec)
     assert answer.places == ()
     assert any(reason in refusal.feasibility.reason for refusal in answer.refused if refusal.node_class.fargate)
@@ -128,12 +131,12 @@ def test_what_fargate_cannot_run(spec: Raw, reason: str) -> None:
     ],
 )
 def test_what_is_not_certain(spec: Raw) -> None:
-    """Whether Fargate runs such a pod is in doubt, not assumed."""
+    """Whether Fargate runs such a pod is in doubt, not assumed (rule 9.1)."""
     assert groups(found(cluster(), spec)) == ["fp?"]
 
 
 def test_size_that_fits() -> None:
-    """The largest size that Fargate has."""
+    """The largest size that Fargate has (rule 9.1)."""
     assert groups(found(cluster(), wants(cpu="16", memory="119G"))) == ["fp"]
 
 
@@ -272,7 +275,7 @@ def test_never_on_one_node() -> None:
 
 
 def test_profile_that_was_not_described() -> None:
-    """A profile that a list names and nobody described may take any pod."""
+    """A profile that a list names and nobody described may take any pod (rule 9.1)."""
     unknown = profile(Tiny(), "fp", described=False).world().unknown_templates["fp"]
     assert "describe-fargate-profile" in unknown.remedy
 
@@ -287,3 +290,14 @@ def test_profile_of_a_node_group_name() -> None:
     """A profile and a node group may share a name; the profile still takes its pods."""
     tiny = profile(Tiny().managed("ng", ["sg-node"]), "ng", APP)
     assert groups(found(tiny)) == ["ng (Fargate profile)"]
+
+
+def test_no_label_of_the_ebs_driver() -> None:
+    """EBS volumes cannot be mounted on Fargate: its nodes lack the label that the EBS CSI driver gives (rule 4.4)."""
+    key = "topology.ebs.csi.aws.com/zone"
+    tiny = cluster()
+    tiny.deployment("app/web", {"nodeSelector": {key: "us-east-1a"}})
+    (item,) = unborn(tiny.world(), "fp")
+    assert key not in item.labels
+    assert key not in item.unknown_labels
+    assert item.labels["topology.kubernetes.io/zone"] == "us-east-1a"

@@ -26,7 +26,7 @@ def pool(*requirements: str, **more: Any) -> Tiny:
 
 
 def test_pool_is_a_group_with_its_nodes() -> None:
-    """A NodePool is a node group: nodes by label, no other limit than its own, a template per subnet."""
+    """A NodePool is a node group: nodes by label, no other limit than its own, a template per subnet (rule 9.1)."""
     tiny = pool(f"{TYPE} In g5.xlarge")
     tiny.node("k1", ["sg-node"], labels={"karpenter.sh/nodepool": "gpu"}, instance_type="g5.xlarge")
     world = tiny.world()
@@ -47,19 +47,22 @@ def test_pool_is_a_group_with_its_nodes() -> None:
     ],
 )
 def test_pools_that_make_no_node(more: dict[str, Any]) -> None:
-    """A limit of 0, static capacity of 0, or a pool that is being deleted: no node is made."""
+    """A limit of 0, static capacity of 0, or a pool that is being deleted: no node is made (rule 9.1)."""
     world = pool(f"{TYPE} In g5.xlarge", **more).world()
     assert not world.groups["gpu"].can_grow
     assert unborn(world) == []
 
 
 def test_limits_above_zero_do_not_exclude() -> None:
-    """Limits pass by themselves: they say when, not whether."""
+    """Limits pass by themselves: they say when, not whether (rule 9.1)."""
     assert unborn(pool(f"{TYPE} In g5.xlarge", limits={"cpu": "10", "memory": "100Gi"}).world())
 
 
 def test_labels_and_taints() -> None:
-    """The pool's labels, its one-valued requirements and its taints are the next node's; start-up taints pass."""
+    """The pool's labels, its one-valued requirements and its taints are the next node's; start-up taints pass.
+
+    (rule 9.1)
+    """
     tiny = pool(
         f"{TYPE} In g5.xlarge",
         "team In ml",
@@ -74,7 +77,7 @@ def test_labels_and_taints() -> None:
 
 
 def test_startup_taints_of_running_nodes_pass() -> None:
-    """A node that still has its start-up taint, or Karpenter's own, takes any pod later."""
+    """A node that still has its start-up taint, or Karpenter's own, takes any pod later (rule 9.1)."""
     tiny = pool(f"{TYPE} In g5.xlarge", startup=["wait=1:NoSchedule"])
     taints = ["wait=1:NoSchedule", "karpenter.sh/disrupted:NoSchedule"]
     tiny.node("k1", labels={"karpenter.sh/nodepool": "gpu"}, taints=taints)
@@ -83,12 +86,15 @@ def test_startup_taints_of_running_nodes_pass() -> None:
 
 
 def test_label_a_pool_does_not_name() -> None:
-    """A label of the user's own that the pool does not name is on no node of it: Karpenter launches none for the pod."""
+    """A label of the user's own that the pool does not name is on no node of it: Karpenter launches none for the pod.
+
+    (rule 9.1)
+    """
     assert found(pool(f"{TYPE} In g5.xlarge"), {"nodeSelector": {"mine": "x"}}).places == ()
 
 
 def test_label_left_open_is_unknown() -> None:
-    """A requirement Exists lets pods name the value: a pod that does is neither sure nor refused."""
+    """A requirement Exists lets pods name the value: a pod that does is neither sure nor refused (rule 9.1)."""
     answer = found(pool(f"{TYPE} In g5.xlarge", "mine Exists"), {"nodeSelector": {"mine": "x"}})
     assert answer.places
     assert all(isinstance(place.doubt, Unknown) for place in answer.places)
@@ -96,14 +102,14 @@ def test_label_left_open_is_unknown() -> None:
 
 @pytest.mark.parametrize(("value", "feasible"), [("a", True), ("b", True), ("c", False)])
 def test_alternatives(value: str, feasible: bool) -> None:
-    """A requirement of several values that a rule reads makes a class for each."""
+    """A requirement of several values that a rule reads makes a class for each (rule 9.1)."""
     answer = found(pool(f"{TYPE} In g5.xlarge", "tier In a,b"), {"nodeSelector": {"tier": value}})
     assert bool(answer.places) is feasible
     assert all(place.doubt is None for place in answer.places)
 
 
 def test_too_many_alternatives_are_unknown() -> None:
-    """More values than are told apart: the label is unknown, and no class is lost."""
+    """More values than are told apart: the label is unknown, and no class is lost (rule 9.1)."""
     values = ",".join(f"v{number}" for number in range(20))
     answer = found(pool(f"{TYPE} In g5.xlarge", f"tier In {values}"), {"nodeSelector": {"tier": "v3"}})
     assert answer.places
@@ -111,7 +117,10 @@ def test_too_many_alternatives_are_unknown() -> None:
 
 
 def test_capacity_type() -> None:
-    """Spot and on-demand are alternatives where the pool admits both; one that it does not admit is refused."""
+    """Spot and on-demand are alternatives where the pool admits both; one that it does not admit is refused.
+
+    (rule 9.1)
+    """
     both = pool(f"{TYPE} In g5.xlarge", "karpenter.sh/capacity-type In spot,on-demand")
     assert all(
         place.doubt is None for place in found(both, {"nodeSelector": {"karpenter.sh/capacity-type": "spot"}}).places
@@ -130,13 +139,13 @@ def test_capacity_type() -> None:
     ],
 )
 def test_zones(requirement: str, subnets: list[str]) -> None:
-    """Only subnets in zones that the requirements admit."""
+    """Only subnets in zones that the requirements admit (rule 9.1)."""
     world = pool(f"{TYPE} In g5.xlarge", requirement).world()
     assert [item.host.subnet for item in unborn(world)] == subnets
 
 
 def test_no_subnet_in_the_zone() -> None:
-    """A zone without a subnet is an error that says what to do, not "no node"."""
+    """A zone without a subnet is an error that says what to do, not "no node" (rule 9.1)."""
     unknown = pool(f"{TYPE} In g5.xlarge", "topology.kubernetes.io/zone In us-east-1f").world().unknown_templates["gpu"]
     assert unknown.cause is Cause.ERROR
     assert "us-east-1f" in unknown.detail
@@ -146,7 +155,7 @@ def test_no_subnet_in_the_zone() -> None:
 
 
 def test_named_type_that_was_described() -> None:
-    """A type's description gives its capacity; a pod that is too big is refused."""
+    """A type's description gives its capacity; a pod that is too big is refused (rule 9.1)."""
     tiny = instance_type(pool(f"{TYPE} In g5.xlarge"), "g5.xlarge", cpus=4, gpus=1)
     answer = found(tiny, wants(gpu="1"))
     assert [place.doubt for place in answer.places] == [None, None]
@@ -154,45 +163,48 @@ def test_named_type_that_was_described() -> None:
 
 
 def test_named_type_that_was_not_described() -> None:
-    """Without its description what fits is unknown, and the command is named."""
+    """Without its description what fits is unknown, and the command is named (rule 9.1)."""
     answer = found(pool(f"{TYPE} In g5.xlarge").drop(kinds.INSTANCE_TYPES), wants(gpu="1"))
     assert answer.places
     assert all(place.doubt and "describe-instance-types" in place.doubt.remedy for place in answer.places)
 
 
 def test_family_and_size_name_a_type() -> None:
-    """A family and a size are a type by name."""
+    """A family and a size are a type by name (rule 9.1)."""
     tiny = pool(f"{FAMILY} In g5,g6", "karpenter.k8s.aws/instance-size In xlarge")
     assert tiny.world().groups["gpu"].instance_types == ("g5.xlarge", "g6.xlarge")
 
 
 def test_types_that_requirements_exclude() -> None:
-    """Requirements on properties exclude types that were described and do not have them."""
+    """Requirements on properties exclude types that were described and do not have them (rule 9.1)."""
     tiny = pool(f"{TYPE} In g5.xlarge,m5.large", f"{GPU} Gt 0")
     instance_type(instance_type(tiny, "g5.xlarge", gpus=1), "m5.large")
     assert tiny.world().groups["gpu"].instance_types == ("g5.xlarge",)
 
 
 def test_every_named_type_is_excluded() -> None:
-    """A pool whose own requirements contradict one another is an error."""
+    """A pool whose own requirements contradict one another is an error (rule 9.1)."""
     tiny = instance_type(pool(f"{TYPE} In m5.large", f"{GPU} Exists"), "m5.large")
     assert tiny.world().unknown_templates["gpu"].cause is Cause.ERROR
 
 
 def test_pool_without_accelerators_refuses_gpus() -> None:
-    """Categories that have no accelerators offer no device, whichever type is chosen."""
+    """Categories that have no accelerators offer no device, whichever type is chosen (rule 9.1)."""
     answer = found(pool(f"{CATEGORY} In c,m,r", "karpenter.k8s.aws/instance-generation Gt 4"), wants(gpu="1"))
     assert answer.places == ()
 
 
 def test_open_choice_is_in_doubt() -> None:
-    """Which of a category's types is chosen is not known: requests are in doubt, a pod without any is not."""
+    """Which of a category's types is chosen is not known: requests are in doubt, a pod without any is not.
+
+    (rule 9.1)
+    """
     assert all(place.doubt for place in found(pool(f"{CATEGORY} In m"), wants(cpu="1")).places)
     assert [place.doubt for place in found(pool(f"{CATEGORY} In m")).places] == [None, None]
 
 
 def test_described_types_of_an_open_choice_are_sure() -> None:
-    """Types that were described and are admitted are certain places; another one remains possible."""
+    """Types that were described and are admitted are certain places; another one remains possible (rule 9.1)."""
     tiny = instance_type(pool(f"{FAMILY} In g5"), "g5.xlarge", gpus=1)
     answer = found(instance_type(tiny, "m5.large"), wants(gpu="1"))
     assert {place.node_class.labels.get(TYPE) for place in answer.places if place.doubt is None} == {"g5.xlarge"}
@@ -200,7 +212,10 @@ def test_described_types_of_an_open_choice_are_sure() -> None:
 
 
 def test_gpu_pool_is_recognised() -> None:
-    """A pool of GPU families offers GPUs with the requirement as evidence; one of mixed families is not certain to."""
+    """A pool of GPU families offers GPUs with the requirement as evidence; one of mixed families is not certain to.
+
+    (rule 9.1)
+    """
     assert "instance-family g5" in pool(f"{FAMILY} In g5").world().groups["gpu"].offers["nvidia.com/gpu"]
     assert pool(f"{CATEGORY} In p").world().groups["gpu"].offers
     assert pool("karpenter.k8s.aws/instance-gpu-manufacturer In nvidia").world().groups["gpu"].offers
@@ -211,7 +226,10 @@ def test_gpu_pool_is_recognised() -> None:
 
 
 def test_many_types_are_folded_and_lose_no_place() -> None:
-    """More types than are told apart are folded by their GPUs; the largest of each fits what any of them would."""
+    """More types than are told apart are folded by their GPUs; the largest of each fits what any of them would.
+
+    (rule 9.1)
+    """
     tiny = pool(f"{FAMILY} In g5,m5")
     for number, name in enumerate(("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge", "24xlarge")):
         instance_type(tiny, f"m5.{name}", cpus=2 * 2**number, gib=8 * 2**number)
@@ -223,14 +241,14 @@ def test_many_types_are_folded_and_lose_no_place() -> None:
 
 
 def test_device_limited_to_zero() -> None:
-    """A limit of 0 on a device excludes types that have it, and no other."""
+    """A limit of 0 on a device excludes types that have it, and no other (rule 9.1)."""
     tiny = pool(f"{TYPE} In g5.xlarge,m5.large", limits={"nvidia.com/gpu": "0"})
     instance_type(instance_type(tiny, "g5.xlarge", gpus=1), "m5.large")
     assert {item.labels[TYPE] for item in unborn(tiny.world())} == {"m5.large"}
 
 
 def test_kubelet_max_pods() -> None:
-    """The node class's maxPods is what a new node takes."""
+    """The node class's maxPods is what a new node takes (rule 9.1)."""
     tiny = node_pool(ec2_node_class(Tiny(), kubelet={"maxPods": 20}), "gpu", f"{TYPE} In m5.large")
     (first, _) = unborn(instance_type(tiny, "m5.large").world())
     assert isinstance(first.allocatable, dict)
@@ -294,14 +312,14 @@ def test_terms_over_what_was_not_read() -> None:
 
 
 def test_terms_that_select_nothing() -> None:
-    """Terms without a match launch no node: that is said, and is not "no group"."""
+    """Terms without a match launch no node: that is said, and is not "no group" (rule 9.1)."""
     unknown = by_terms([{"id": "sg-1"}], [{"tags": {"none": "x"}}]).world().unknown_templates["gpu"]
     assert unknown.cause is Cause.ERROR
 
 
 @pytest.mark.parametrize("how", ["absent", "not read"])
 def test_missing_node_class(how: str) -> None:
-    """A node class that does not exist, or was not read, leaves the template unknown, with what to do."""
+    """A node class that does not exist, or was not read, leaves the template unknown, with what to do (rule 9.1)."""
     tiny = node_pool(Tiny(), "gpu", f"{TYPE} In m5.large", node_class="mine")
     if how == "not read":
         tiny.drop(kinds.EC2_NODE_CLASSES)
@@ -310,13 +328,13 @@ def test_missing_node_class(how: str) -> None:
 
 
 def test_foreign_node_class() -> None:
-    """A node class of another provider is not modelled."""
+    """A node class of another provider is not modelled (rule 9.1)."""
     unknown = node_pool(Tiny(), "gpu", group="karpenter.azure.com").world().unknown_templates["gpu"]
     assert unknown.cause is Cause.NOT_MODELLED
 
 
 def test_v1beta1_reference() -> None:
-    """Before karpenter.sh/v1 the group of a node class stood in its apiVersion."""
+    """Before karpenter.sh/v1 the group of a node class stood in its apiVersion (rule 9.1)."""
     tiny = pool(f"{TYPE} In m5.large")
     ref = tiny.objects["nodepools"][0]["spec"]["template"]["spec"]["nodeClassRef"]
     ref["apiVersion"] = f"{ref.pop('group')}/v1beta1"
@@ -325,7 +343,7 @@ def test_v1beta1_reference() -> None:
 
 
 def test_user_data_that_sets_labels_and_taints() -> None:
-    """User data of the node class may give labels and taints: they are then unknown."""
+    """User data of the node class may give labels and taints: they are then unknown (rule 9.1)."""
     text = "--node-labels=mine=x --register-with-taints=a=b:NoSchedule"
     tiny = node_pool(ec2_node_class(Tiny(), userData=text), "gpu", f"{TYPE} In m5.large")
     answer = found(tiny, {"nodeSelector": {"mine": "x"}})
@@ -338,7 +356,10 @@ def test_user_data_that_sets_labels_and_taints() -> None:
 
 
 def test_nodes_of_a_pool_that_was_not_read() -> None:
-    """Nodes tell that a NodePool exists; without it their successors are unknown, and the command is named."""
+    """Nodes tell that a NodePool exists; without it their successors are unknown, and the command is named.
+
+    (rule 9.1)
+    """
     tiny = Tiny()
     tiny.node("k1", labels={"karpenter.sh/nodepool": "gpu"})
     unknown = tiny.drop(kinds.NODE_POOLS).world().unknown_templates["gpu"]
@@ -346,7 +367,7 @@ def test_nodes_of_a_pool_that_was_not_read() -> None:
 
 
 def test_definition_without_pools() -> None:
-    """A definition of NodePools without the NodePools: somebody may make nodes."""
+    """A definition of NodePools without the NodePools: somebody may make nodes (rule 9.1)."""
     tiny = Tiny().put(kinds.CRDS, {"metadata": {"name": "nodepools.karpenter.sh"}})
     assert tiny.world().other_makers == ()
     (unknown,) = tiny.drop(kinds.NODE_POOLS).world().other_makers
@@ -354,7 +375,7 @@ def test_definition_without_pools() -> None:
 
 
 def test_provisioners_are_not_modelled() -> None:
-    """A Karpenter of versions before 0.32 makes nodes by Provisioners."""
+    """A Karpenter of versions before 0.32 makes nodes by Provisioners (rule 9.1)."""
     tiny = Tiny().deployment("kube-system/karpenter", labels={"app.kubernetes.io/name": "karpenter"})
     tiny.put(kinds.CRDS, {"metadata": {"name": "provisioners.karpenter.sh"}})
     (unknown,) = tiny.world().other_makers

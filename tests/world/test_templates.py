@@ -118,7 +118,7 @@ def test_launch_configuration_is_not_modelled() -> None:
 
 
 def test_mixed_instances_make_a_class_per_type() -> None:
-    """Each override of a mixed instances policy is a kind of node."""
+    """Each override of a mixed instances policy is a kind of node (rule 9.1)."""
     spec = {"LaunchTemplateId": "lt-x", "Version": "1"}
     overrides = [{"InstanceType": "m5.large"}, {"InstanceType": "m5.xlarge"}]
     mixed = {"MixedInstancesPolicy": {"LaunchTemplate": {"LaunchTemplateSpecification": spec, "Overrides": overrides}}}
@@ -128,7 +128,7 @@ def test_mixed_instances_make_a_class_per_type() -> None:
 
 
 def test_one_class_per_subnet() -> None:
-    """Each subnet of a group is a place of its own, with its zone (rule 4.4)."""
+    """Each subnet of a group is a place of its own, with its zone (rules 4.4, 9.1)."""
     found = unborn(Tiny().managed("a", ["sg-x"], nodes=0, subnets=("subnet-a", "subnet-b")).world())
     assert [(item.host.subnet, item.zone) for item in found] == [
         ("subnet-a", "us-east-1a"),
@@ -146,7 +146,7 @@ def test_group_without_subnets_is_unknown() -> None:
 
 
 def test_labels_and_taints_of_a_managed_group() -> None:
-    """The node group's own labels and taints, with EKS's effects translated, are the next node's (rule 4.4)."""
+    """The node group's own labels and taints, with EKS's effects translated, are the next node's (rules 4.4, 9.1)."""
     tiny = Tiny().managed("gpu", ["sg-x"], nodes=0, labels={"role": "gpu"}, taints=["nvidia.com/gpu=true:NoSchedule"])
     tiny.deployment("app/web", {"nodeSelector": {"role": "gpu", **on("gpu")["nodeSelector"]}})
     found = only(tiny)
@@ -156,7 +156,7 @@ def test_labels_and_taints_of_a_managed_group() -> None:
 
 
 def test_labels_and_taints_by_autoscaler_tags() -> None:
-    """A self-managed group at zero says by the Cluster Autoscaler's tags what its nodes will carry (rule 4.4)."""
+    """A self-managed group at zero says by the Cluster Autoscaler's tags what its nodes will carry (rules 4.4, 9.1)."""
     prefix = "k8s.io/cluster-autoscaler/node-template"
     tags = {
         "kubernetes.io/cluster/tiny": "owned",
@@ -172,7 +172,7 @@ def test_labels_and_taints_by_autoscaler_tags() -> None:
 
 
 def test_taints_in_user_data_are_unknown() -> None:
-    """A self-managed group at zero without such tags may have any taint."""
+    """A self-managed group at zero without such tags may have any taint (rule 9.1)."""
     tiny = Tiny().asg("x", {"LaunchTemplate": {"LaunchTemplateId": "lt-x", "Version": "1"}})
     taints = only(tiny.launch_template("lt-x", {"SecurityGroupIds": ["sg-x"]})).taints
     assert isinstance(taints, Unknown)
@@ -183,7 +183,7 @@ def test_taints_in_user_data_are_unknown() -> None:
     "key", ["nvidia.com/gpu.present", "feature.node.kubernetes.io/pci-10de.present", "kubernetes.io/arch"]
 )
 def test_labels_that_only_running_nodes_show_are_unknown(key: str) -> None:
-    """Feature discovery labels of a group at zero are not absent but unknown (rule 4.4)."""
+    """Feature discovery labels of a group at zero are not absent but unknown (rules 4.4, 9.1)."""
     tiny = Tiny().managed("gpu", ["sg-x"], nodes=0).deployment("app/web", {"nodeSelector": {key: "true"}})
     assert key in only(tiny).unknown_labels
 
@@ -207,7 +207,7 @@ def test_labels_that_follow_from_the_template(key: str, value: str) -> None:
 
 
 def test_discovered_labels_from_siblings() -> None:
-    """What all running nodes of the group show is predicted, so the next node is of their class (rule 4.4)."""
+    """What all running nodes of the group show is predicted, so the next node is of their class (rules 4.4, 9.1)."""
     key = "nvidia.com/gpu.present"
     tiny = Tiny().managed("gpu", ["sg-x"], nodes=2)
     for raw in tiny.objects["nodes"]:
@@ -219,7 +219,7 @@ def test_discovered_labels_from_siblings() -> None:
 
 
 def test_allocatable_from_siblings_types_or_unknown() -> None:
-    """A sibling tells what a node offers, else the instance type, else nothing does (rule 4.4)."""
+    """A sibling tells what a node offers, else the instance type, else nothing does (rules 4.4, 9.1)."""
     sibling = Tiny().managed("a", ["sg-x"], subnets=("subnet-a", "subnet-b"), allocatable={"cpu": "3", "pods": "9"})
     (other,) = unborn(sibling.world())
     assert other.allocatable == {"cpu": "3", "pods": "9"}
@@ -236,7 +236,7 @@ def test_allocatable_from_siblings_types_or_unknown() -> None:
 
 
 def test_start_up_taints_and_conditions_do_not_last() -> None:
-    """Taints that pass by themselves make no class of their own."""
+    """Taints that pass by themselves make no class of their own (rule 9.7)."""
     tiny = Tiny().managed("a", ["sg-x"], nodes=3)
     for number, key in enumerate(("node.kubernetes.io/not-ready", "ebs.csi.aws.com/agent-not-ready")):
         tiny.objects["nodes"][number]["spec"]["taints"] = [{"key": key, "effect": "NoExecute"}]
@@ -249,3 +249,34 @@ def test_subnet_not_read() -> None:
     found = only(Tiny().managed("a", ["sg-x"], nodes=0, subnets=("subnet-gone",)))
     assert found.zone == ""
     assert "topology.kubernetes.io/zone" in found.unknown_labels
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_managed_group_whose_user_data_may_add_taints(missing: bool) -> None:
+    """User data of a managed group at zero may register taints: without a word of them they are unknown (rules 4.4, 9.1)."""
+    tiny = Tiny().managed("a", nodes=0, template={"SecurityGroupIds": ["sg-x"], "UserData": "eA=="})
+    if missing:
+        tiny.drop(kinds.LAUNCH_TEMPLATE_VERSIONS)
+    taints = only(tiny).taints
+    assert isinstance(taints, Unknown)
+    assert "node-template/taint" in taints.remedy
+    declared = Tiny().managed("a", nodes=0, template={"UserData": "eA=="}, taints=["gpu=true:NoSchedule"])
+    assert only(declared).taints == (Taint("gpu", "NoSchedule", "true"),)
+
+
+def test_plain_managed_group_has_its_own_taints_only() -> None:
+    """Without a launch template EKS registers what the description says, and nothing else (rules 4.4, 9.1)."""
+    assert only(Tiny().managed("a", nodes=0)).taints == ()
+
+
+def test_attributes_and_running_nodes() -> None:
+    """A group that chooses types by attributes: what one node offers says nothing of the next (rules 4.4, 9.1)."""
+    tiny = Tiny()
+    instance = tiny.node("n1", ["sg-x"], allocatable={"cpu": "2", "pods": "9"})
+    spec = {"LaunchTemplateId": "lt-x", "Version": "1"}
+    overrides = [{"InstanceRequirements": {"VCpuCount": {"Min": 2}, "MemoryMiB": {"Min": 1}}}]
+    mixed = {"MixedInstancesPolicy": {"LaunchTemplate": {"LaunchTemplateSpecification": spec, "Overrides": overrides}}}
+    tiny.asg("x", mixed, instances=[instance]).launch_template("lt-x", {"SecurityGroupIds": ["sg-x"]})
+    found = only(tiny)
+    assert isinstance(found.allocatable, Unknown)
+    assert "attributes" in found.unknown_labels["node.kubernetes.io/instance-type"].detail

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import msgspec
+
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.overlay import Overlay, SetField, apply
 from clusterproof.world.world import World
@@ -26,6 +28,16 @@ def test_version() -> None:
     assert tiny.world().kubernetes_version == "1.33"
     assert tiny.drop(kinds.CLUSTERS).world().kubernetes_version == "v1.31.2-eks-2"
     assert Tiny().drop(kinds.CLUSTERS).world().kubernetes_version == ""
+
+
+def test_exact_version() -> None:
+    """What the API server says where it is of the minor that EKS names; a file of another cluster's is not believed."""
+    tiny = Tiny(version="1.3")
+    assert tiny.world().exact_version == "1.3"
+    for said, exact in (("v1.3.4-eks-1", "v1.3.4-eks-1"), ("v1.34.4", "1.3"), ("1.3", "1.3")):
+        tiny.meta = msgspec.structs.replace(tiny.meta, kubernetes_version=said)
+        assert tiny.world().exact_version == exact
+        assert tiny.world().kubernetes_version == "1.3"
 
 
 def test_a_world_is_built_anew_for_an_overlay() -> None:

@@ -59,7 +59,7 @@ def choices(
     group: str,
     siblings: Sequence[Node],
     limits: dict[str, Quantity],
-    pods: int | None,
+    pods: int | str | None,
 ) -> tuple[Choice, ...]:
     """What a pool may choose among; empty where it names types of which none is admitted.
 
@@ -69,7 +69,7 @@ def choices(
         group: the provider's API group.
         siblings: the pool's running nodes: what one offers, the next of its type offers.
         limits: the pool's; a device limited to 0 is never made.
-        pods: how many pods a node takes where the node class says so.
+        pods: how many pods a node takes where the node class says so; an expression is not evaluated.
     """
     named = named_types(snapshot, requirements, group)
     names = described_types(snapshot, requirements, group) if named is None else named
@@ -92,11 +92,12 @@ def choices(
     return (*found, *([_open(snapshot, requirements, group)] if named is None else []))
 
 
-def _one(snapshot: Snapshot, name: str, group: str, siblings: Sequence[Node], pods: int | None) -> Choice:
+def _one(snapshot: Snapshot, name: str, group: str, siblings: Sequence[Node], pods: int | str | None) -> Choice:
     same = [node for node in siblings if node.metadata.labels.get(INSTANCE_TYPE) == name]
     allocatable, devices_known = capacity(snapshot, same, name)
     if pods is not None and isinstance(allocatable, dict) and not same:
-        allocatable = {**allocatable, "pods": str(pods)}
+        allocatable = {item: amount for item, amount in allocatable.items() if item != "pods"}
+        allocatable |= {"pods": str(pods)} if isinstance(pods, int) else {}
     labels = labels_of(snapshot, name, group)
     return Choice(name, clean(labels), (), allocatable, devices_known=devices_known)
 
@@ -112,12 +113,14 @@ def _fold(members: Sequence[Choice]) -> Choice:
         keys.update(one.labels)
     labels = dict(sorted(shared))
     known = [one.allocatable for one in members if isinstance(one.allocatable, dict)]
+    certain = all(one.devices_known for one in members)
     most: dict[str, Quantity] | Unknown
     if len(known) < len(members):
         most = next(one.allocatable for one in members if isinstance(one.allocatable, Unknown))
     else:
-        most = {name: max((one[name] for one in known if name in one), key=_size) for name in sorted(known[0])}
-    certain = all(one.devices_known for one in members)
+        # What one of them does not name is absent there only if its devices are known.
+        named = set().union(*known) if certain else set(known[0]).intersection(*known)
+        most = {name: max((one[name] for one in known if name in one), key=_size) for name in sorted(named)}
     return Choice("", labels, tuple(sorted(keys - labels.keys())), most, devices_known=certain)
 
 

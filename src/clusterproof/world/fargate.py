@@ -21,8 +21,9 @@ from clusterproof.snapshot.snapshot import Snapshot, not_collected
 from clusterproof.world.groups import unread
 from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup, Workload
 from clusterproof.world.readable import ARCH, HOSTNAME, OS, ZONE
-from clusterproof.world.templates import NEW_NODE, REGION_LABELS, ZONE_LABELS, Template, located
+from clusterproof.world.templates import NEW_NODE, Template
 from clusterproof.world.workloads import FARGATE_PROFILE
+from clusterproof.world.zones import located, place_labels
 
 COMPUTE_TYPE = "eks.amazonaws.com/compute-type"
 TAINT = Taint(COMPUTE_TYPE, "NoSchedule", "fargate")
@@ -116,10 +117,10 @@ def _template(
     labels = {COMPUTE_TYPE: "fargate", OS: "linux", ARCH: "amd64", HOSTNAME: NEW_NODE}
     unknown: dict[str, Unknown] = {}
     if zone:
-        labels |= located(zone)
+        labels |= located(zone, storage="")  # EBS volumes cannot be mounted there
     else:
         why = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
-        unknown |= dict.fromkeys((*ZONE_LABELS, *REGION_LABELS), why)
+        unknown |= dict.fromkeys(place_labels(storage=""), why)
     for key in keys:
         values = {node.metadata.labels.get(key) for node in siblings}
         if key not in labels and key not in unknown and len(values) == 1 and (value := next(iter(values))) is not None:

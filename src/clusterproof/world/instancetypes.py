@@ -25,6 +25,11 @@ _ACCELERATED = frozenset({"dl", "f", "g", "gr", "inf", "p", "trn", "vt"})
 _NVIDIA = frozenset({"g", "gr", "p"})
 _AMD_FAMILIES = frozenset({"g4ad"})
 _ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
+_GPU_LABELS = ("name", "manufacturer", "count", "memory")
+_DEVICE_LABELS = (
+    *(f"gpu-{part}" for part in _GPU_LABELS),
+    *(f"accelerator-{part}" for part in ("name", "manufacturer", "count")),
+)
 _EXAMPLES = (
     "c5.large",
     "c6a.large",
@@ -101,6 +106,18 @@ def category(name: str) -> str:
     return match[1] if match else ""
 
 
+def may_accelerate(name: str) -> bool:
+    """Whether a type may have an accelerator, as far as its name tells."""
+    return category(name) in (*_ACCELERATED, "")
+
+
+def architecture(snapshot: Snapshot, name: str) -> str:
+    """The architecture of a type that was described (``amd64``); empty where it is not known."""
+    info = snapshot.get(kinds.INSTANCE_TYPES, name)
+    known = info.processor_info.supported_architectures if info is not None else ()
+    return next((_ARCHITECTURES[item] for item in known if item in _ARCHITECTURES), "")
+
+
 def labels_of(snapshot: Snapshot, name: str, group: str) -> dict[str, str | None]:
     """Labels that follow from a type; None where nodes of the type certainly lack the label.
 
@@ -118,8 +135,10 @@ def labels_of(snapshot: Snapshot, name: str, group: str) -> dict[str, str | None
     info = snapshot.get(kinds.INSTANCE_TYPES, name)
     if info is not None:
         result |= _described(info, group)
-    elif match and match[1] not in _ACCELERATED:
-        result |= dict.fromkeys((f"{group}/instance-gpu-{part}" for part in ("name", "manufacturer", "count")), None)
+        if arch := architecture(snapshot, name):
+            result[ARCH] = arch
+    if match and match[1] not in _ACCELERATED:
+        result |= dict.fromkeys(f"{group}/instance-{device}" for device in _DEVICE_LABELS)
     return result
 
 
@@ -128,17 +147,19 @@ def _described(info: InstanceTypeInfo, group: str) -> dict[str, str | None]:
         f"{group}/instance-cpu": str(info.v_cpu_info.default_v_cpus),
         f"{group}/instance-memory": str(info.memory_info.size_in_mib),
     }
-    for architecture in info.processor_info.supported_architectures:
-        if architecture in _ARCHITECTURES:
-            result[ARCH] = _ARCHITECTURES[architecture]
-            break
+    maker = info.processor_info.manufacturer
+    if maker:
+        result[f"{group}/instance-cpu-manufacturer"] = _kebab(maker)
     gpus = info.gpu_info.gpus if info.gpu_info is not None else ()
-    keys = tuple(f"{group}/instance-gpu-{part}" for part in ("name", "manufacturer", "count"))
+    prefix = f"{group}/instance-gpu-"
     if len(gpus) == 1:
         gpu = gpus[0]
-        result |= dict(zip(keys, (_kebab(gpu.name), _kebab(gpu.manufacturer), str(gpu.count)), strict=True))
+        result |= {f"{prefix}name": _kebab(gpu.name), f"{prefix}manufacturer": _kebab(gpu.manufacturer)}
+        result[f"{prefix}count"] = str(gpu.count)
+        if gpu.memory_info.size_in_mib:
+            result[f"{prefix}memory"] = str(gpu.memory_info.size_in_mib)
     elif not gpus:
-        result |= dict.fromkeys(keys, None)
+        result |= {f"{prefix}{part}": None for part in _GPU_LABELS}
     return result
 
 
@@ -148,7 +169,10 @@ def _kebab(text: str) -> str:
 
 def may_be(snapshot: Snapshot, name: str, requirements: Requirements, group: str) -> bool:
     """Whether a pool may choose a type; what is not known of the type does not exclude it."""
-    return all(requirements.admits(key, value) for key, value in labels_of(snapshot, name, group).items())
+    known = labels_of(snapshot, name, group)
+    # The label came with Karpenter 1.7: it counts where a pool asks for it, and is not predicted.
+    known[f"{group}/instance-capability-flex"] = "true" if "-flex" in name.partition(".")[0] else "false"
+    return all(requirements.admits(key, value) for key, value in known.items())
 
 
 def named_types(snapshot: Snapshot, requirements: Requirements, group: str) -> tuple[str, ...] | None:
@@ -161,6 +185,19 @@ def named_types(snapshot: Snapshot, requirements: Requirements, group: str) -> t
             return None
         names = tuple(f"{family}.{size}" for family in families for size in sizes)
     return tuple(sorted(name for name in names if may_be(snapshot, name, requirements, group)))
+
+
+def lacking_variety(snapshot: Snapshot, names: Iterable[str], requirements: Requirements, group: str) -> str:
+    """Which of a pool's ``minValues`` types cannot meet, all of them together; empty where none is known to fail.
+
+    Source: kubernetes-sigs/karpenter pkg/cloudprovider/types.go (SatisfiesMinValues).
+    """
+    types = [labels_of(snapshot, name, group) for name in names]
+    for key, least in sorted(requirements.least.items()):
+        found = {labels.get(key) for labels in types}
+        if None not in found and len(found) < least:
+            return f"{least} values of {key}, and the types that it admits have {len(found)}"
+    return ""
 
 
 def described_types(snapshot: Snapshot, requirements: Requirements, group: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.automode import pod_network
 from clusterproof.world.choices import Choice, choices
 from clusterproof.world.groups import unread
+from clusterproof.world.instancetypes import labels_of, lacking_variety, named_types
 from clusterproof.world.model import Attachment, Interface, NodeGroup, PodNetwork
 from clusterproof.world.pools import (
     AUTO_MODE_GROUP,
@@ -28,22 +29,20 @@ from clusterproof.world.pools import (
     WINDOWS_BUILD,
     ZONE_ID,
     Requirements,
+    is_zero,
     provider,
     well_known,
 )
 from clusterproof.world.readable import ARCH, OS
 from clusterproof.world.selectorterms import Zoned, node_groups, node_subnets
 from clusterproof.world.templates import (
-    REGION_LABELS,
-    TYPE_LABELS,
-    ZONE_LABELS,
     Template,
-    located,
     predict,
     shared_annotations,
     structural_taints,
     with_sibling_taints,
 )
+from clusterproof.world.zones import AUTO_EBS_ZONE, EBS_ZONE, TYPE_LABELS, ZONE_LABELS, located, place_labels
 
 MOST = 8
 """So many combinations of label values are told apart; of more, the values are unknown."""
@@ -125,13 +124,24 @@ class _Maker:
         self._group = provider(pool)
         self._requirements = Requirements(pool)
         self._auto = self._group == AUTO_MODE_GROUP
+        self._storage = AUTO_EBS_ZONE if self._auto else EBS_ZONE
 
     def templates(self, subnets: Sequence[Zoned]) -> tuple[Template, ...] | Unknown:
+        if not self._requirements.admits(OS, self._system()):
+            what = f"NodePool {self._pool.metadata.name} does not admit {self._system()}, which its node class makes"
+            return Unknown(Cause.ERROR, what, f"correct the requirement on {OS}, or the node class")
         limit = _LIMIT_PODS if self._auto else self._class.spec.kubelet.max_pods
         found = choices(self._snapshot, self._requirements, self._group, self._siblings, self._pool.spec.limits, limit)
         if not found:
             what = f"NodePool {self._pool.metadata.name} admits none of the instance types that it names"
             return Unknown(Cause.ERROR, what, "correct spec.template.spec.requirements")
+        named = named_types(self._snapshot, self._requirements, self._group)
+        if named and (lacks := lacking_variety(self._snapshot, named, self._requirements, self._group)):
+            what = (
+                f"NodePool {self._pool.metadata.name} asks for at least {lacks}: it makes no node, unless Karpenter's"
+            )
+            remedy = "lower minValues, or admit more instance types"
+            return Unknown(Cause.ERROR, f"{what} --min-values-policy is BestEffort", remedy)
         taints = self._taints()
         groups = node_groups(self._snapshot, self._class)
         result: list[Template] = []
@@ -158,11 +168,11 @@ class _Maker:
         labels = self._fixed() | choice.labels | values
         unknown: dict[str, Unknown] = {}
         if zone:
-            labels |= located(zone)
+            labels |= located(zone, self._storage)
         else:
             what = f"the zone of subnet {subnet[0]} was not read"
             why = unread(self._snapshot, kinds.SUBNETS, what, f"run: {kinds.SUBNETS.command} > subnets.json")
-            unknown |= dict.fromkeys((*ZONE_LABELS, *REGION_LABELS), why)
+            unknown |= dict.fromkeys(place_labels(self._storage), why)
         if zone_id:
             labels[ZONE_ID] = zone_id
         if choice.name:
@@ -194,16 +204,23 @@ class _Maker:
         if any(key in node.metadata.labels for node in same):
             return False
         other = "karpenter.k8s.aws/" if self._auto else "eks.amazonaws.com/"
+        if key in (EBS_ZONE, AUTO_EBS_ZONE):
+            return key != self._storage
+        if key == WINDOWS_BUILD and self._system() == "linux":
+            return True
+        if choice.name and labels_of(self._snapshot, choice.name, self._group).get(key, "") is None:
+            return True
         if key.startswith((other, *_MANAGED)) and key not in self._requirements:
             return True
-        none = isinstance(choice.allocatable, dict) and not any("/" in name for name in choice.allocatable)
+        offered = choice.allocatable
+        none = isinstance(offered, dict) and not any(
+            name.startswith(_DEVICES) and not is_zero(amount) for name, amount in offered.items()
+        )
         return none and key.startswith((f"{self._group}/instance-gpu-", *_DEVICES))
 
     def _open(self, key: str, labels: Labels, unknown: dict[str, Unknown]) -> None:
         """Labels that the pool or the type decides, and that are not known."""
         if key in labels or key in unknown or self._requirements.absent(key):
-            return
-        if key == WINDOWS_BUILD and labels.get(OS) == "linux":
             return
         if key in self._requirements or well_known(key):
             unknown[key] = self._requirements.unknown(key)
@@ -223,7 +240,7 @@ class _Maker:
             fixed["eks.amazonaws.com/compute-type"] = "auto"
         for key in self._requirements.keys:
             values = self._requirements.values(key)
-            if values is not None and len(values) == 1 and key not in (*ZONE_LABELS, *TYPE_LABELS):
+            if values is not None and len(values) == 1 and key not in (OS, *ZONE_LABELS, *TYPE_LABELS):
                 fixed[key] = values[0]
         return fixed
 

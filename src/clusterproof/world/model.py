@@ -155,6 +155,7 @@ class NodeClass(msgspec.Struct, frozen=True):
             where they are not as the ENIConfig says; empty: they have none; unknown: they were not read. Otherwise
             those in subnets that the CNI uses no more. None: all are as they would be made now.
         fargate: the Fargate profile's name; such a node runs one pod and no other.
+        again: nodes of it exist, and the group's current template makes further ones like them.
     """
 
     id: str
@@ -173,6 +174,7 @@ class NodeClass(msgspec.Struct, frozen=True):
     held: tuple[tuple[str, tuple[str, ...]], ...] | Unknown | None = None
     fargate: str = ""
     devices_known: bool = True
+    again: bool = False
 
 
 class Workload(msgspec.Struct, frozen=True):

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import Instance, NetworkInterface
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
@@ -52,17 +54,20 @@ def node_classes(
         members = [nodes[name] for name in group.nodes]
         born, keys = _born_once(snapshot, group, members, hosts, networks, plane, readable)
         seen = set(keys)
-        classes += born
         future = _TEMPLATES.get(group.kind, templates)(snapshot, group, members, readable.keys)
         if isinstance(future, Unknown):
             unknown[group.name] = future
+            classes += born
         else:
-            classes += _unborn(group, future, plane, readable, seen)
+            again: set[str] = set()
+            unborn = _unborn(group, future, plane, readable, seen, keys, again)
+            classes += [msgspec.structs.replace(item, again=True) if item.id in again else item for item in born]
+            classes += unborn
     return tuple(classes), unknown
 
 
 _Key = tuple[object, ...]
-_Born = tuple[tuple[NodeClass, ...], frozenset[_Key]]
+_Born = tuple[tuple[NodeClass, ...], Mapping[_Key, str]]
 
 
 def _born_once(
@@ -112,7 +117,6 @@ def _born(
     readable: Readable,
 ) -> _Born:
     found: defaultdict[_Key, list[tuple[Node, Interface, str | Unknown, _Held]]] = defaultdict(list)
-    keys: set[_Key] = set()
     passing = _startup_taints(snapshot, group)
     profile = group.refs[0].key if group.kind is GroupKind.FARGATE else ""
     for node in members:
@@ -128,14 +132,15 @@ def _born(
             config,
             network,
         )
-        # What a group would make next has no older interfaces, so such a node stands for no new one.
-        if held is None:
-            keys.add(key)
         found[(*key, held)].append((node, host, config, held))
     result: list[NodeClass] = []
-    for number, (_, items) in enumerate(sorted(found.items(), key=lambda item: item[1][0][0].metadata.name)):
+    keys: dict[_Key, str] = {}
+    for number, (whole, items) in enumerate(sorted(found.items(), key=lambda item: item[1][0][0].metadata.name)):
         items.sort(key=lambda item: item[0].metadata.name)
         node, host, config, held = items[0]
+        # What a group would make next has no older interfaces, so such a node stands for no new one.
+        if held is None:
+            keys[whole[:-1]] = f"{group.name}#{number}"
         result.append(
             NodeClass(
                 id=f"{group.name}#{number}",
@@ -154,7 +159,7 @@ def _born(
                 fargate=profile,
             )
         )
-    return tuple(result), frozenset(keys)
+    return tuple(result), keys
 
 
 _Held = customnetworking.Held | Unknown | None
@@ -188,9 +193,25 @@ def _lasting(node: Node, passing: frozenset[Taint]) -> tuple[Taint, ...]:
 
 
 def _unborn(
-    group: NodeGroup, future: Sequence[Template], plane: DataPlane, readable: Readable, seen: set[_Key]
+    group: NodeGroup,
+    future: Sequence[Template],
+    plane: DataPlane,
+    readable: Readable,
+    seen: set[_Key],
+    born: Mapping[_Key, str],
+    again: set[str],
 ) -> list[NodeClass]:
-    """Classes of nodes not yet born that differ from every class of nodes that exist."""
+    """Classes of nodes not yet born that differ from every class of nodes that exist.
+
+    Args:
+        group: what makes them.
+        future: what it would make.
+        plane: says which ENIConfig they use.
+        readable: what of them rules can read.
+        seen: those that need no class of their own; those that are found are added.
+        born: ids of classes of nodes that exist.
+        again: gets the ids of those of which the group would make further nodes.
+    """
     result: list[NodeClass] = []
     for template in future:
         config = eni_config(plane, template.labels, template.annotations, template.unknown_labels)
@@ -207,6 +228,8 @@ def _unborn(
         )
         # A Fargate node that exists is its pod's: the next pod gets a new one.
         if key in seen and not template.unknown_labels and not template.fargate:
+            if key in born:
+                again.add(born[key])
             continue
         seen.add(key)
         result.append(

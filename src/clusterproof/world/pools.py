@@ -7,12 +7,14 @@ User Guide, "Create a Node Pool for EKS Auto Mode" (the same labels under ``eks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import NodePool, Quantity, SelectorRequirement
 from clusterproof.world.model import GroupKind
 from clusterproof.world.readable import ARCH, INSTANCE_TYPE, OS, REGION, ZONE
+from clusterproof.world.requirements import EMPTY, Requirement, intersect, meet, parse
+from clusterproof.world.zones import EBS_ZONE
 
 NODEPOOL = "karpenter.sh/nodepool"
 CAPACITY_TYPE = "karpenter.sh/capacity-type"
@@ -26,8 +28,14 @@ _STABLE = {
     "beta.kubernetes.io/arch": ARCH,
     "beta.kubernetes.io/os": OS,
     "beta.kubernetes.io/instance-type": INSTANCE_TYPE,
+    EBS_ZONE: ZONE,
 }
-"""Deprecated labels, which Karpenter reads as their stable equivalents."""
+"""Labels that Karpenter reads as others: deprecated ones, and the EBS CSI driver's zone.
+
+Sources: kubernetes-sigs/karpenter pkg/apis/v1/labels.go (NormalizedLabels); aws/karpenter-provider-aws
+pkg/operator/operator.go (the zone).
+"""
+_FROM_INSTANCE = tuple(f"{group}/{part}-" for group in KINDS for part in ("instance", "capacity"))
 
 
 def provider(pool: NodePool) -> str:
@@ -50,50 +58,61 @@ def is_zero(quantity: Quantity) -> bool:
 
 def well_known(key: str) -> bool:
     """Whether a label follows from the instance that is chosen, so that a pool need not name it."""
-    if key in (ZONE, REGION, ARCH, OS, INSTANCE_TYPE, CAPACITY_TYPE, ZONE_ID, WINDOWS_BUILD):
-        return True
-    prefixes = (f"{KARPENTER_GROUP}/instance-", f"{AUTO_MODE_GROUP}/instance-", f"{KARPENTER_GROUP}/capacity-")
-    return key.startswith(prefixes)
+    named = (ZONE, REGION, ARCH, OS, INSTANCE_TYPE, CAPACITY_TYPE, ZONE_ID, WINDOWS_BUILD)
+    return key in named or key.startswith(_FROM_INSTANCE)
 
 
 class Requirements:
-    """The requirements of a pool by label key; its labels count as requirements of one value."""
+    """The requirements of a pool by label key, intersected; its labels count as requirements of one value."""
 
     def __init__(self, pool: NodePool) -> None:
-        self._by_key: dict[str, list[SelectorRequirement]] = {}
+        self._by_key: dict[str, Requirement] = {}
         template = pool.spec.template
+        self.least: dict[str, int] = {}
+        """Of how many values of a label there must be instance types to choose among (``minValues``)."""
+        for limit in template.spec.requirements:
+            if limit.min_values is not None:
+                self.least[stable(limit.key)] = max(limit.min_values, self.least.get(stable(limit.key), 0))
         labelled = (SelectorRequirement(key, "In", (value,)) for key, value in template.metadata.labels.items())
         for item in (*template.spec.requirements, *labelled):
-            self._by_key.setdefault(_STABLE.get(item.key, item.key), []).append(item)
+            key = stable(item.key)
+            known = self._by_key.get(key, Requirement())
+            # An operator that is not known here excludes nothing: what may be chosen is never left out.
+            demand = parse(item)
+            self._by_key[key] = known if demand is None else intersect(known, demand)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Every key that is named, sorted."""
         return tuple(sorted(self._by_key))
 
+    @property
+    def by_key(self) -> Mapping[str, Requirement]:
+        """What is asked of each label that is named, under the key that Karpenter keeps (:func:`stable`)."""
+        return self._by_key
+
     def __contains__(self, key: str) -> bool:
-        return key in self._by_key
+        return stable(key) in self._by_key
 
     def admits(self, key: str, value: str | None) -> bool:
-        """Whether all requirements on a key admit a value, or the label's absence (None).
-
-        An operator that is not known here excludes nothing: what may be chosen is never left out.
-        """
-        return all(_admits(item, value) for item in self._by_key.get(key, ()))
+        """Whether the requirements on a key admit a value, or the label's absence (None)."""
+        demand = self._by_key.get(stable(key))
+        if demand is None:
+            return True
+        return meet(EMPTY if value is None else Requirement(frozenset((value,)), complement=False), demand)
 
     def values(self, key: str) -> tuple[str, ...] | None:
         """The values that a label may have, sorted, where the pool names them all; None where the choice is open."""
-        named: set[str] | None = None
-        for item in self._by_key.get(key, ()):
-            if item.operator == "In":
-                named = set(item.values) if named is None else named & set(item.values)
-        return None if named is None else tuple(sorted(value for value in named if self.admits(key, value)))
+        demand = self._by_key.get(stable(key))
+        return None if demand is None or demand.complement else tuple(sorted(demand.values))
 
     def absent(self, key: str) -> bool:
-        """Whether nodes of the pool never have a label: a key of the user's own that it does not name, or forbids."""
-        if key not in self._by_key:
-            return not well_known(key)
-        return any(item.operator == "DoesNotExist" for item in self._by_key[key])
+        """Whether nodes of the pool never have a label: a key of the user's own that it does not name, or forbids.
+
+        Demands that contradict one another forbid it too.
+        """
+        demand = self._by_key.get(stable(key))
+        return not well_known(stable(key)) if demand is None else demand.empty
 
     def unknown(self, key: str) -> Unknown:
         """Why the value of a label that is named, or that follows from the instance, is open."""
@@ -105,25 +124,6 @@ class Requirements:
         return Unknown(Cause.NOT_MODELLED, what)
 
 
-def _admits(item: SelectorRequirement, value: str | None) -> bool:
-    match item.operator:
-        case "In":
-            return value in item.values
-        case "NotIn":
-            return value not in item.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt" | "Gte" | "Lte":
-            return value is not None and _compares(item.operator, value, item.values)
-        case _:
-            return True
-
-
-def _compares(operator: str, value: str, bounds: Iterable[str]) -> bool:
-    bound = next(iter(bounds), "")
-    if not (value.isdigit() and bound.isdigit()):
-        return False
-    one, other = int(value), int(bound)
-    return {"Gt": one > other, "Lt": one < other, "Gte": one >= other, "Lte": one <= other}[operator]
+def stable(key: str) -> str:
+    """The key under which Karpenter keeps a label."""
+    return _STABLE.get(key, key)

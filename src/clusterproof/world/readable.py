@@ -3,7 +3,7 @@
 Two nodes whose readable labels have equal answers to every loaded selector,
 whose taints, capacity steps and interfaces are equal, are one class. Labels are
 read by node selectors, node affinity, topology keys, volumes' node affinity,
-the VPC CNI's ENIConfig label, and what a profile adds.
+the VPC CNI's ENIConfig label, devices (resource slices, allocated claims), and what a profile adds.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from operator import itemgetter
 
-from clusterproof.snapshot.kubernetes import Labels, NodeSelectorTerm, PersistentVolume, PodSpec
+import msgspec
+
+from clusterproof.snapshot import kinds
+from clusterproof.snapshot.kubernetes import Labels, NodeSelector, NodeSelectorTerm, PersistentVolume, PodSpec
+from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.model import Workload
 
 ZONE = "topology.kubernetes.io/zone"
@@ -115,8 +119,20 @@ class Readable:
         return tuple(parts)
 
 
-def readable(workloads: Iterable[Workload], volumes: Iterable[PersistentVolume], also: Iterable[str] = ()) -> Readable:
-    """Everything that the loaded rules can read of a node's labels; ``also`` are keys that a profile reads."""
+def readable(
+    workloads: Iterable[Workload],
+    volumes: Iterable[PersistentVolume],
+    also: Iterable[str] = (),
+    devices: Iterable[NodeSelector] = (),
+) -> Readable:
+    """Everything that the loaded rules can read of a node's labels.
+
+    Args:
+        workloads: all of them.
+        volumes: all of them.
+        also: keys that a profile reads.
+        devices: the nodes that devices can be used from (:func:`device_selectors`).
+    """
     result = Readable()
     seen: set[int] = set()
     for workload in workloads:
@@ -127,8 +143,22 @@ def readable(workloads: Iterable[Workload], volumes: Iterable[PersistentVolume],
         affinity = volume.spec.node_affinity
         if affinity is not None and affinity.required is not None:
             result.add_terms(affinity.required.node_selector_terms)
+    for selector in devices:
+        # Names are not told apart here: each node of a class is asked about its own devices.
+        result.add_terms(msgspec.structs.replace(term, match_fields=()) for term in selector.node_selector_terms)
     for key in also:
         result.add_key(key)
     for key in (ZONE, INSTANCE_TYPE):
         result.add_key(key)
     return result
+
+
+def device_selectors(workloads: Iterable[Workload], snapshot: Snapshot) -> list[NodeSelector]:
+    """Node selectors of devices, and of claims that are allocated; none where no workload has a claim."""
+    if not any(workload.spec.resource_claims for workload in workloads):
+        return []
+    slices, claims = snapshot.objects(kinds.RESOURCE_SLICES), snapshot.objects(kinds.RESOURCE_CLAIMS)
+    found = [one.spec.node_selector for one in slices]
+    found += [device.body.node_selector for one in slices for device in one.spec.devices]
+    found += [one.status.allocation.node_selector for one in claims if one.status.allocation is not None]
+    return [one for one in found if one is not None]

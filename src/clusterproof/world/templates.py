@@ -1,8 +1,12 @@
 """Nodes not yet born: what a group's current template would make.
 
-Labels and taints come from the node group's own description, or from the
+Labels and taints come from the node group's own description, and from the
 Cluster Autoscaler's tags; what only running nodes show (feature discovery) is
-predicted from siblings where they agree, else unknown. Security groups come
+predicted from siblings where they agree, else unknown. Where both say
+something, the description wins for labels and taints, and its tags over those
+of the Auto Scaling group for resources, as the Cluster Autoscaler has it
+(aws_manager.go, buildNodeFromTemplate). Unlike it, which takes the first zone
+and the first instance type, each of them is a kind of node. Security groups come
 from the launch template; a managed node group whose template names none gets
 the cluster security group.
 Sources: EKS user guide "Customize managed nodes with launch templates" ("If you
@@ -12,7 +16,8 @@ the cluster security group"); kubelet and cloud provider well-known labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -20,18 +25,20 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import (
     AutoScalingGroup,
     LaunchTemplateSpecification,
-    LaunchTemplateVersion,
     Nodegroup,
 )
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import Labels, Node, Quantity, Taint
 from clusterproof.snapshot.snapshot import Snapshot, not_collected
+from clusterproof.world import autoscalertags
 from clusterproof.world.capacity import capacity
-from clusterproof.world.groups import EKS_NODEGROUP, tag_map, unread
+from clusterproof.world.groups import EKS_NODEGROUP, tag_map
+from clusterproof.world.instancetypes import architecture
+from clusterproof.world.launchtemplates import group_ids, has_user_data, resolve
 from clusterproof.world.model import Attachment, GroupKind, Interface, NodeGroup, PodNetwork
-from clusterproof.world.readable import ARCH, HOSTNAME, INSTANCE_TYPE, OS, REGION, ZONE
+from clusterproof.world.readable import ARCH, HOSTNAME, OS
+from clusterproof.world.zones import TYPE_LABELS, located, place_labels
 
-_NODE_TEMPLATE = "k8s.io/cluster-autoscaler/node-template/"
 _EFFECTS = {"NO_SCHEDULE": "NoSchedule", "NO_EXECUTE": "NoExecute", "PREFER_NO_SCHEDULE": "PreferNoSchedule"}
 _DISCOVERED = (
     "nvidia.com/",
@@ -47,12 +54,12 @@ _DISCOVERED = (
     "beta.kubernetes.io/",
 )
 """Labels under these come from agents, the kubelet or the cloud's controller, not from the group's own description."""
+_OPEN = "?"
+"""Stands for an instance type that is chosen by attributes."""
+_AMI_ARCHITECTURES = re.compile("ARM_64|x86_64")
+"""What the AMI types of EKS managed node groups name (EKS API, ``amiType``)."""
 _OWN = ("vpc.amazonaws.com/externalEniConfig",)
 """Labels under these that only a user gives."""
-# The EBS CSI driver copies the zone into a label of its own, which older volumes' node affinity names.
-ZONE_LABELS = (ZONE, "failure-domain.beta.kubernetes.io/zone", "topology.ebs.csi.aws.com/zone")
-REGION_LABELS = (REGION, "failure-domain.beta.kubernetes.io/region")
-TYPE_LABELS = (INSTANCE_TYPE, "beta.kubernetes.io/instance-type")
 NEW_NODE = "(new node)"
 
 
@@ -74,11 +81,6 @@ class Template(msgspec.Struct, frozen=True):
 _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "karpenter.sh/disrupt")
 _LEAVING = ("ToBeDeletedByClusterAutoscaler", "DeletionCandidateOfClusterAutoscaler", "karpenter.sh/unregistered")
 """Taints of a node that comes or goes (Cluster Autoscaler, ``utils/taints``; Karpenter, ``apis/v1``)."""
-
-
-def located(zone: str) -> dict[str, str]:
-    """The labels that a node gets from its Availability Zone (``us-west-2a``)."""
-    return dict.fromkeys(ZONE_LABELS, zone) | dict.fromkeys(REGION_LABELS, zone.rstrip("abcdefghijklmnopqrstuvwxyz"))
 
 
 def structural_taints(taints: Iterable[Taint]) -> tuple[Taint, ...]:
@@ -132,6 +134,7 @@ def templates(
 def _managed(
     snapshot: Snapshot, nodegroup: Nodegroup, siblings: Sequence[Node], keys: Sequence[str]
 ) -> tuple[Template, ...]:
+    tags = autoscalertags.of_managed(snapshot, nodegroup)
     fixed = dict(nodegroup.labels) | {
         EKS_NODEGROUP: nodegroup.nodegroup_name,
         "eks.amazonaws.com/capacityType": nodegroup.capacity_type,
@@ -148,57 +151,75 @@ def _managed(
             groups = found
         else:
             version = found
-            groups, ref = _ids(version)
+            groups, ref = group_ids(version)
     if groups == ():
         groups, ref = _cluster_group(snapshot, nodegroup)
     # EKS gives a node what the description says; user data may say more (kubelet's --node-labels and
     # --register-with-taints), and so may a template that was not read.
-    told = spec is None or (version is not None and not _has_user_data(snapshot, version))
-    taints = structural_taints(own)
+    told = spec is None or (version is not None and not has_user_data(snapshot, version))
+    taints: tuple[Taint, ...] | Unknown = structural_taints(own)
     if not told:
-        taints = with_sibling_taints(taints, siblings)
+        declared = {*own, *autoscalertags.taints(tags)}
+        taints = _declared_taints(declared, siblings, f"node group {nodegroup.nodegroup_name}", "its launch template's")
     types = nodegroup.instance_types
     if not types and version is not None and version.launch_template_data.instance_type:
         types = (version.launch_template_data.instance_type,)
-    return _expand(snapshot, nodegroup.subnets, types, fixed, taints, (groups, ref), siblings, keys, own_labels=told)
+    labels, unknown = _with_tagged(fixed, autoscalertags.labels(tags), nodegroup.nodegroup_name, told=told)
+    if arch := _AMI_ARCHITECTURES.search(nodegroup.ami_type):
+        labels.setdefault(ARCH, "arm64" if arch[0] == "ARM_64" else "amd64")
+    resources = autoscalertags.resources(tags) | autoscalertags.resources(nodegroup.tags)
+    plan = _Plan(labels, unknown, taints, groups, ref, resources, own_labels=told)
+    return _expand(snapshot, nodegroup.subnets, types, plan, siblings, keys)
 
 
-def _has_user_data(snapshot: Snapshot, version: LaunchTemplateVersion) -> bool:
-    if version.launch_template_data.user_data:
-        return True
-    key = f"{version.launch_template_id}/{version.version_number}"
-    field = "LaunchTemplateData.UserData"
-    return snapshot.unknown_field(kinds.LAUNCH_TEMPLATE_VERSIONS, key, field) is not None
+def _with_tagged(fixed: Labels, tagged: Labels, name: str, *, told: bool) -> tuple[dict[str, str], dict[str, Unknown]]:
+    """A managed group's labels with those that tags promise; a promise that nothing would keep is unknown.
+
+    EKS sets only the labels of its own description, and agents those that only running nodes show.
+    """
+    labels = dict(fixed)
+    unknown: dict[str, Unknown] = {}
+    for key, value in tagged.items():
+        if key in fixed:
+            continue
+        if not told or (key.startswith(_DISCOVERED) and key not in _OWN):
+            labels[key] = value
+        else:
+            what = f"label {key}={value} is promised by a tag of node group {name}, and its description does not set it"
+            unknown[key] = Unknown(Cause.NOT_MODELLED, what, f"give node group {name} the label {key}, or drop the tag")
+    return labels, unknown
+
+
+def _declared_taints(
+    declared: Iterable[Taint], siblings: Sequence[Node], group: str, whose: str
+) -> tuple[Taint, ...] | Unknown:
+    """The taints of a group whose user data may register more: those declared, and those that running nodes share.
+
+    Where nothing is declared and no node runs, they are unknown.
+    """
+    known = structural_taints(declared)
+    if known or siblings:
+        return with_sibling_taints(known, siblings)
+    return Unknown(
+        Cause.NOT_COLLECTED,
+        f"the taints of {group} stand in {whose} user data, which is not read",
+        f"tag the Auto Scaling group {autoscalertags.PREFIX}taint/KEY (or give it one node)",
+    )
 
 
 def _self_managed(
     snapshot: Snapshot, asg: AutoScalingGroup, siblings: Sequence[Node], keys: Sequence[str]
 ) -> tuple[Template, ...]:
     tags = tag_map(asg.tags)
-    label_prefix, taint_prefix = f"{_NODE_TEMPLATE}label/", f"{_NODE_TEMPLATE}taint/"
-    fixed = {key.removeprefix(label_prefix): value for key, value in tags.items() if key.startswith(label_prefix)}
-    fixed.setdefault(OS, "linux")
-    tagged = tuple(
-        Taint(key.removeprefix(taint_prefix), value.rpartition(":")[2], value.rpartition(":")[0])
-        for key, value in tags.items()
-        if key.startswith(taint_prefix)
-    )
-    taints: tuple[Taint, ...] | Unknown
-    if siblings:
-        taints = with_sibling_taints(structural_taints(tagged), siblings)
-    elif tagged:
-        taints = structural_taints(tagged)
-    else:
-        taints = Unknown(
-            Cause.NOT_COLLECTED,
-            f"the taints of Auto Scaling group {asg.auto_scaling_group_name} stand in its user data, which is not read",
-            f"tag the group {taint_prefix}KEY (or give it one node)",
-        )
+    fixed = {OS: "linux"} | autoscalertags.labels(tags)
+    tagged = autoscalertags.taints(tags)
+    taints = _declared_taints(tagged, siblings, f"Auto Scaling group {asg.auto_scaling_group_name}", "its")
     subnets = tuple(part.strip() for part in asg.vpc_zone_identifier.split(",") if part.strip())
     result: list[Template] = []
     for spec, types in _launches(asg):
-        made, groups = _launch(snapshot, asg, spec, types)
-        result += _expand(snapshot, subnets, made, fixed, taints, groups, siblings, keys, own_labels=False)
+        made, (groups, ref) = _launch(snapshot, asg, spec, types)
+        plan = _Plan(fixed, {}, taints, groups, ref, autoscalertags.resources(tags), own_labels=False)
+        result += _expand(snapshot, subnets, made, plan, siblings, keys)
     return tuple(result)
 
 
@@ -208,7 +229,8 @@ _Launch = tuple[LaunchTemplateSpecification | None, tuple[str, ...]]
 def _launches(asg: AutoScalingGroup) -> list[_Launch]:
     """Each launch template that the group may use, with the instance types that it is used for.
 
-    An override of a mixed instances policy may name a launch template of its own (EC2 Auto Scaling API,
+    An override of a mixed instances policy may name a launch template of its own, and describe types by attributes in
+    the place of a name: then the type is open (empty), whatever the launch template says (EC2 Auto Scaling API,
     LaunchTemplateOverrides).
     """
     if asg.launch_template is not None or asg.mixed_instances_policy is None:
@@ -217,7 +239,12 @@ def _launches(asg: AutoScalingGroup) -> list[_Launch]:
     found: dict[LaunchTemplateSpecification, list[str]] = {}
     for override in mixed.overrides:
         spec = override.launch_template_specification or mixed.launch_template_specification
-        found.setdefault(spec, []).extend([override.instance_type] if override.instance_type else [])
+        if override.instance_requirements is not None:
+            allowed = override.instance_requirements.allowed_instance_types
+            named = allowed if allowed and not any("*" in name for name in allowed) else (_OPEN,)
+        else:
+            named = (override.instance_type,) if override.instance_type else ()
+        found.setdefault(spec, []).extend(named)
     return [(spec, tuple(types)) for spec, types in found.items()] or [(mixed.launch_template_specification, ())]
 
 
@@ -232,60 +259,12 @@ def _launch(
     found = resolve(snapshot, spec)
     if isinstance(found, Unknown):
         return types, (found, ref)
-    groups, ref = _ids(found)
+    groups, ref = group_ids(found)
     if groups == ():
         groups = Unknown(Cause.NOT_MODELLED, f"{ref.key} names no security group (the VPC's default applies)")
     if not types and found.launch_template_data.instance_type:
         types = (found.launch_template_data.instance_type,)
     return types, (groups, ref)
-
-
-def resolve(snapshot: Snapshot, spec: LaunchTemplateSpecification) -> LaunchTemplateVersion | Unknown:
-    """The launch template version that a specification means today; ``$Default`` and ``$Latest`` are looked up."""
-    versions = [
-        version
-        for version in snapshot.objects(kinds.LAUNCH_TEMPLATE_VERSIONS)
-        if version.launch_template_id == spec.launch_template_id
-        or (spec.launch_template_name and version.launch_template_name == spec.launch_template_name)
-    ]
-    name = spec.launch_template_id or spec.launch_template_name
-    wanted: LaunchTemplateVersion | None
-    if spec.version == "$Latest" and snapshot.missing(kinds.LAUNCH_TEMPLATE_VERSIONS) is not None:
-        wanted = None  # a later version than those read may exist
-    elif spec.version == "$Latest":
-        wanted = max(versions, key=lambda version: version.version_number, default=None)
-    elif spec.version in ("$Default", ""):
-        wanted = next((version for version in versions if version.default_version), None)
-    else:
-        wanted = next((version for version in versions if str(version.version_number) == spec.version), None)
-    if wanted is not None:
-        return wanted
-    command = f"aws ec2 describe-launch-template-versions --launch-template-id {name} --output json"
-    remedy = f"run: {command} > {name}.json"
-    what = f"launch template {name} version {spec.version or '$Default'} was not read"
-    return unread(snapshot, kinds.LAUNCH_TEMPLATE_VERSIONS, what, remedy)
-
-
-def template_groups(version: LaunchTemplateVersion) -> tuple[tuple[str, ...], Ref]:
-    """The security groups that a launch template gives the primary interface; empty when it names none."""
-    key = f"{version.launch_template_id}/{version.version_number}"
-    data = version.launch_template_data
-    for interface in data.network_interfaces:
-        if interface.device_index == 0 and interface.network_card_index == 0 and interface.groups:
-            groups = tuple(sorted(interface.groups))
-            return groups, Ref("launch-template-versions", key, "NetworkInterfaces[0].Groups", ", ".join(groups))
-    groups = tuple(sorted(data.security_group_ids))
-    return groups, Ref("launch-template-versions", key, "SecurityGroupIds", ", ".join(groups))
-
-
-def _ids(version: LaunchTemplateVersion) -> tuple[tuple[str, ...] | Unknown, Ref]:
-    """As :func:`template_groups`; unknown where the template has names (of groups in a default VPC), not ids."""
-    groups, ref = template_groups(version)
-    names = version.launch_template_data.security_groups
-    if groups or not names:
-        return groups, ref
-    what = f"launch template {ref.key} names its security groups ({', '.join(names)}) by name, not by id"
-    return Unknown(Cause.NOT_MODELLED, what), ref
 
 
 def _cluster_group(snapshot: Snapshot, nodegroup: Nodegroup) -> tuple[tuple[str, ...] | Unknown, Ref]:
@@ -306,47 +285,64 @@ def _cluster_group(snapshot: Snapshot, nodegroup: Nodegroup) -> tuple[tuple[str,
     return unknown, Ref("nodegroups", nodegroup.nodegroup_name)
 
 
+class _Plan(msgspec.Struct, frozen=True):
+    """What all nodes of a group share; ``resources`` are those that tags name, ``ref`` is where the groups stand."""
+
+    labels: Labels
+    unknown: dict[str, Unknown]
+    taints: tuple[Taint, ...] | Unknown
+    groups: tuple[str, ...] | Unknown
+    ref: Ref
+    resources: dict[str, Quantity]
+    own_labels: bool
+
+
 def _expand(
     snapshot: Snapshot,
     subnets: Sequence[str],
     types: Sequence[str],
-    fixed: Mapping[str, str],
-    taints: tuple[Taint, ...] | Unknown,
-    groups: tuple[tuple[str, ...] | Unknown, Ref],
+    plan: _Plan,
     siblings: Sequence[Node],
     keys: Sequence[str],
-    *,
-    own_labels: bool,
 ) -> tuple[Template, ...]:
     result: list[Template] = []
     for subnet in subnets:
         found = snapshot.get(kinds.SUBNETS, subnet)
         zone = found.availability_zone if found else ""
         for instance_type in types or ("",):
-            labels = dict(fixed)
-            unknown: dict[str, Unknown] = {}
+            labels = dict(plan.labels)
+            unknown = dict(plan.unknown)
             if zone:
                 labels |= located(zone)
             else:
                 why = snapshot.missing(kinds.SUBNETS) or not_collected(kinds.SUBNETS)
-                unknown |= dict.fromkeys((*ZONE_LABELS, *REGION_LABELS), why)
-            if instance_type:
-                labels |= dict.fromkeys(TYPE_LABELS, instance_type)
-            else:
+                unknown |= dict.fromkeys(place_labels(), why)
+            if instance_type in ("", _OPEN):
                 what = "the group's instance types were not read"
-                unknown |= dict.fromkeys(TYPE_LABELS, Unknown(Cause.NOT_COLLECTED, what))
-            labels.setdefault("beta.kubernetes.io/os", labels[OS])
-            predict(labels, unknown, siblings, keys, own_labels=own_labels)
-            ids, ref = groups
+                why = Unknown(Cause.NOT_COLLECTED, what)
+                if instance_type == _OPEN:
+                    why = Unknown(Cause.NOT_MODELLED, "the group chooses its instance types by their attributes")
+                unknown |= dict.fromkeys(TYPE_LABELS, why)
+            else:
+                labels |= dict.fromkeys(TYPE_LABELS, instance_type)
+                if arch := architecture(snapshot, instance_type):
+                    labels.setdefault(ARCH, arch)
+            for alias, key in (("beta.kubernetes.io/os", OS), ("beta.kubernetes.io/arch", ARCH)):
+                if key in labels:
+                    labels.setdefault(alias, labels[key])
+            predict(labels, unknown, siblings, keys, own_labels=plan.own_labels)
+            ids, ref = plan.groups, plan.ref
             host = Interface(
                 Attachment.HOST, ids, subnet, ids, subnet, (ref, Ref("subnets", subnet, "AvailabilityZone", zone))
             )
-            allocatable, devices_known = capacity(snapshot, siblings, instance_type)
+            allocatable, devices_known = capacity(
+                snapshot, () if instance_type == _OPEN else siblings, instance_type, plan.resources
+            )
             result.append(
                 Template(
                     labels,
                     unknown,
-                    taints,
+                    plan.taints,
                     allocatable,
                     shared_annotations(siblings),
                     zone,

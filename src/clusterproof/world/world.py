@@ -22,7 +22,7 @@ from clusterproof.world.interfaces import Interfaces
 from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
 from clusterproof.world.nodes import EXTERNAL_ENI_CONFIG, node_classes
 from clusterproof.world.othermakers import other_makers, unread_profiles
-from clusterproof.world.readable import readable
+from clusterproof.world.readable import device_selectors, readable
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads
 
@@ -50,7 +50,8 @@ class World:
         labels = list(readable_labels)
         if self.plane.custom_networking:
             labels += [EXTERNAL_ENI_CONFIG, self.plane.eni_config_label]
-        self._readable = readable(self.workloads, snapshot.objects(kinds.VOLUMES), labels)
+        devices = device_selectors(self.workloads, snapshot)
+        self._readable = readable(self.workloads, snapshot.objects(kinds.VOLUMES), labels, devices)
         groups = node_groups(snapshot)
         self.groups: dict[str, NodeGroup] = {group.name: group for group in groups}
         self.classes: tuple[NodeClass, ...]
@@ -117,3 +118,9 @@ class World:
             key=lambda text: [int(part) for part in text.lstrip("v").split("-")[0].split(".") if part.isdigit()],
             default="",
         )
+
+    @cached_property
+    def exact_version(self) -> str:
+        """The same with the patch, where the API server was read: EKS itself names the minor alone."""
+        said = self.snapshot.meta.kubernetes_version
+        return said if said.removeprefix("v").startswith(f"{self.kubernetes_version}.") else self.kubernetes_version
