@@ -25,7 +25,7 @@ def ever(view: NodeView, volumes: Any = (), **body: Any) -> Any:
 
 
 def test_what_passes_by_itself_never_excludes_a_node() -> None:
-    """Full, cordoned, not ready, disliked by other pods, port taken: feasible tomorrow (design rule 3)."""
+    """Full, cordoned, not ready, disliked by other pods, port taken: feasible tomorrow (design rule 3) (rule 9.7)."""
     port = [{"ports": [{"containerPort": 80, "hostPort": 80}], "resources": {"requests": {"cpu": "10"}}}]
     apart = {
         "podAntiAffinity": {
@@ -46,7 +46,7 @@ def test_what_passes_by_itself_never_excludes_a_node() -> None:
 
 
 def test_a_lasting_taint_excludes_and_is_shown_as_evidence() -> None:
-    """The first taint that is not tolerated refuses, in the scheduler's words, with the node's field."""
+    """The first taint that is not tolerated refuses, in the scheduler's words, with the node's field (rule 9.1)."""
     view = node("gpu-1", taints=["dedicated=ml:PreferNoSchedule", "nvidia.com/gpu=true:NoSchedule"])
     answer = ever(view)
     assert (answer.ok, answer.plugin) == (False, "TaintToleration")
@@ -56,7 +56,7 @@ def test_a_lasting_taint_excludes_and_is_shown_as_evidence() -> None:
 
 
 def test_what_an_empty_node_cannot_hold_excludes_it() -> None:
-    """Capacity counts as if no pod were there; a device that a node does not list is not there."""
+    """Capacity counts as if no pod were there; a device that a node does not list is not there (rule 9.1)."""
     full = node("n", pods=(pod("other", **GPU),), allocatable={**ROOMY, "nvidia.com/gpu": "1"})
     assert ever(full, **GPU).ok is True
     assert feasible_now(pod(**GPU), Cluster((full,)))[0].reasons == ("Insufficient nvidia.com/gpu",)
@@ -65,7 +65,7 @@ def test_what_an_empty_node_cannot_hold_excludes_it() -> None:
 
 
 def test_what_is_not_known_of_a_node_is_unknown_not_feasible() -> None:
-    """Unknown capacity, taints, labels or volumes give unknown; a refusal elsewhere still decides."""
+    """Unknown capacity, taints, labels or volumes give unknown; a refusal elsewhere still decides (rule 9.1)."""
     asks = {"containers": [{"resources": {"requests": {"cpu": "1"}}}]}
     assert ever(node("n", allocatable=WHY), **asks).ok is WHY
     assert ever(node("n", allocatable=WHY)).ok is True  # asks for nothing: any node holds it
@@ -78,17 +78,21 @@ def test_what_is_not_known_of_a_node_is_unknown_not_feasible() -> None:
     assert ever(node("n"), WHY).ok is WHY
 
 
-def test_dynamic_resource_claims_are_unknown() -> None:
-    """Dynamic resource allocation is not modelled, and is said so, now and structurally."""
+def test_claims_that_were_not_read_are_unknown() -> None:
+    """Without the objects of dynamic resource allocation nothing is known of a pod's claims, now and structurally.
+
+    (rule 9.1)
+    """
     body: dict[str, Any] = {"resourceClaims": [{"name": "imex"}]}
     for answer in (ever(node("n"), **body), feasible_now(pod(**body), Cluster((node("n"),)))[0]):
         assert isinstance(answer.ok, Unknown)
-        assert (answer.plugin, answer.ok.cause) == ("DynamicResources", Cause.NOT_MODELLED)
+        assert (answer.plugin, answer.ok.cause) == ("DynamicResources", Cause.NOT_COLLECTED)
+        assert "resource slices" in answer.ok.detail
 
 
 @pytest.mark.parametrize("mode", ["structural", "now"])
 def test_a_selector_that_kubernetes_refuses_is_unknown(mode: str) -> None:
-    """A hand-written pod with a wrong operator does not stop the tool and never reads as infeasible."""
+    """A hand-written pod with a wrong operator does not stop the tool and never reads as infeasible (rule 9.1)."""
     term = {"matchExpressions": [{"key": "a", "operator": "Equals", "values": ["b"]}]}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
     body: dict[str, Any] = {"affinity": {"nodeAffinity": required}}
@@ -98,7 +102,7 @@ def test_a_selector_that_kubernetes_refuses_is_unknown(mode: str) -> None:
 
 
 def test_a_topology_label_that_the_node_lacks_makes_it_impossible() -> None:
-    """Required pod affinity and hard spread over an absent label can never be met; anti-affinity can."""
+    """Required pod affinity and hard spread over an absent label can never be met; anti-affinity can (rule 9.1)."""
     term = [{"topologyKey": "rack", "labelSelector": {"matchLabels": {"app": "x"}}}]
     near = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}
     apart = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": term}}
@@ -112,7 +116,7 @@ def test_a_topology_label_that_the_node_lacks_makes_it_impossible() -> None:
 
 
 def test_a_placed_pods_node_name_is_where_it_is_not_where_it_may_be() -> None:
-    """Only a node name of the template itself, said to be pinned, restricts."""
+    """Only a node name of the template itself, said to be pinned, restricts (rule 9.1)."""
     body = spec(nodeName="n2")
     assert structural(needs_of(body), node("n1")).ok is True
     assert structural(needs_of(body, pinned=True), node("n1")).plugin == "NodeName"
@@ -122,7 +126,7 @@ def test_a_placed_pods_node_name_is_where_it_is_not_where_it_may_be() -> None:
 
 
 def test_volume_zones_exclude_nodes_elsewhere() -> None:
-    """A bound volume's node affinity holds today and tomorrow."""
+    """A bound volume's node affinity holds today and tomorrow (rule 9.1)."""
     here = NodeSelector((NodeSelectorTerm((SelectorRequirement(ZONE, "In", ("us-east-1a",)),)),))
     assert ever(node("n", labels={ZONE: "us-east-1a"}), (here,)).ok is True
     answer = ever(node("n", labels={ZONE: "us-east-1b"}), (here,))
@@ -130,14 +134,14 @@ def test_volume_zones_exclude_nodes_elsewhere() -> None:
 
 
 def test_a_node_that_reports_no_allocatable_was_not_read_in_full() -> None:
-    """An absent status is unknown, never a node that holds nothing."""
+    """An absent status is unknown, never a node that holds nothing (rule 9.1)."""
     view = node_view(msgspec.convert({"metadata": {"name": "n"}}, Node))
     assert isinstance(view.allocatable, Unknown)
     assert isinstance(ever(view, **GPU).ok, Unknown)
 
 
 def test_finished_pods_hold_nothing() -> None:
-    """Succeeded and failed pods are not counted on their node."""
+    """Succeeded and failed pods are not counted on their node (rule 9.1)."""
     done = msgspec.convert({"metadata": {"name": "p"}, "status": {"phase": "Succeeded"}}, type(pod()))
     assert node_view(msgspec.convert({"metadata": {"name": "n"}}, Node), [done, pod("q")]).pods == (pod("q"),)
 
@@ -203,7 +207,7 @@ def test_a_definite_answer_holds_for_every_completion(
     taints: tuple[Taint, ...] | Unknown,
     allocatable: dict[str, str] | Unknown,
 ) -> None:
-    """However the unknown labels, taints and capacity turn out, a definite structural answer stays."""
+    """However the unknown labels, taints and capacity turn out, a definite structural answer stays (rule 9.1)."""
     needs = needs_of(spec(**body))
 
     def judge(chosen: tuple[str | Unknown | None, ...], over: Any, offered: Any) -> Any:

@@ -49,13 +49,13 @@ ETCD = pod("etcd-0", namespace="b", labels={"app": "etcd"})
     ],
 )
 def test_namespaces_of_a_term(more: dict[str, Any], expected: list[bool]) -> None:
-    """Listed namespaces and selected ones are united; with neither, the pod's own."""
+    """Listed namespaces and selected ones are united; with neither, the pod's own (rule 9.1)."""
     me = pod(affinity={"podAffinity": {HARD: [term(**more)]}})
     assert oks(me, cluster(ETCD)) == expected
 
 
 def test_unknown_namespace_labels_make_the_answer_unknown_only_where_read() -> None:
-    """A namespace selector needs the labels; a list of names does not."""
+    """A namespace selector needs the labels; a list of names does not (rule 9.1)."""
     why = Unknown(Cause.DENIED, "namespaces were not readable")
     selected = pod(affinity={"podAffinity": {HARD: [term(namespaceSelector={"matchLabels": {"team": "y"}})]}})
     assert oks(selected, cluster(ETCD, namespaces=why)) == [why, why]
@@ -64,14 +64,14 @@ def test_unknown_namespace_labels_make_the_answer_unknown_only_where_read() -> N
 
 
 def test_the_first_of_a_group_may_start_anywhere() -> None:
-    """A pod that matches its own required term is not kept waiting for another, where the label exists."""
+    """A pod that matches its own required term is not kept waiting for another, where the label exists (rule 9.1)."""
     me = pod(labels={"app": "etcd"}, affinity={"podAffinity": {HARD: [term("rack")]}})
     nodes = (node("n1", labels={"rack": "r"}), node("n2"))
     assert oks(me, Cluster(nodes)) == [True, False]
 
 
 def test_placed_pods_keep_others_away_and_match_label_keys_narrow() -> None:
-    """Anti-affinity of a placed pod counts; matchLabelKeys add the pod's own value to the selector."""
+    """Anti-affinity of a placed pod counts; matchLabelKeys add the pod's own value to the selector (rule 9.1)."""
     guard = pod("guard", labels={"app": "me"}, affinity={"podAntiAffinity": {HARD: [term(ZONE, "me")]}})
     answers = feasible_now(pod(labels={"app": "me"}), cluster(guard))
     assert [(one.ok, one.reason) for one in answers] == [(False, interpod.UNWELCOME), (True, "")]
@@ -84,7 +84,7 @@ def test_placed_pods_keep_others_away_and_match_label_keys_narrow() -> None:
 
 
 def test_wishes_of_both_sides_score() -> None:
-    """Preferred terms of the pod and of placed pods add up; a placed pod's required term weighs one."""
+    """Preferred terms of the pod and of placed pods add up; a placed pod's required term weighs one (rule 9.2)."""
     placed = pod(
         "prometheus",
         labels={"app": "prometheus"},

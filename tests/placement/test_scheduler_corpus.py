@@ -48,7 +48,10 @@ def compare(case: dict[str, Any], decided: dict[str, Any]) -> None:
 
 
 def test_sample_of_the_real_scheduler_is_reproduced() -> None:
-    """200 recorded clusters: feasibility, plugin, reasons, every score, total and winners are the scheduler's."""
+    """200 recorded clusters: feasibility, plugin, reasons, every score, total and winners are the scheduler's.
+
+    (rules 9.1, 9.2, 9.3, 9.4)
+    """
     compared = 0
     for case, decided in cases(Path(__file__).parent.parent / "data" / "scheduler", "sample"):
         compare(case, decided)
@@ -57,7 +60,7 @@ def test_sample_of_the_real_scheduler_is_reproduced() -> None:
 
 
 def test_the_whole_corpus_of_the_real_scheduler_is_reproduced(corpus: Path) -> None:
-    """2,000 recorded clusters, where they stand beside the checkout, agree in everything."""
+    """2,000 recorded clusters, where they stand beside the checkout, agree in everything (rules 9.1, 9.2, 9.3, 9.4)."""
     compared = 0
     for case, decided in cases(corpus / "scheduler", "random-1"):
         compare(case, decided)

@@ -48,19 +48,22 @@ def fits(cluster: Cluster, *constraints: dict[str, Any], **more: Any) -> list[An
 
 
 def test_the_examples_of_the_manual() -> None:
-    """One constraint admits zone B only; with one over nodes too, only the empty node is left."""
+    """One constraint admits zone B only; with one over nodes too, only the empty node is left (rule 9.1)."""
     assert fits(docs_cluster(), even()) == ["n3", "n4"]
     assert fits(docs_cluster(), even(), even(topologyKey="kubernetes.io/hostname")) == ["n4"]
 
 
 def test_min_domains_counts_missing_zones_as_empty() -> None:
-    """With fewer zones than minDomains the least count is taken as zero."""
+    """With fewer zones than minDomains the least count is taken as zero (rule 9.1)."""
     assert fits(docs_cluster(), even(maxSkew=2)) == ["n1", "n2", "n3", "n4"]
     assert fits(docs_cluster(), even(maxSkew=2, minDomains=3)) == ["n3", "n4"]
 
 
 def test_policies_say_which_zones_take_part() -> None:
-    """A zone that the selector excludes is not counted (Honor), unless the policy says Ignore; taints the other way."""
+    """A zone that the selector excludes is not counted (Honor), unless the policy says Ignore; taints the other way.
+
+    (rule 9.1)
+    """
     empty = node("n5", labels={ZONE: "C", "kind": "other"}, taints=["x:NoSchedule"])
     world = docs_cluster(empty)
     assert fits(world, even()) == []
@@ -75,14 +78,17 @@ def test_policies_say_which_zones_take_part() -> None:
 
 
 def test_a_node_without_the_label_is_refused_and_not_counted() -> None:
-    """The reason says that the label is missing."""
+    """The reason says that the label is missing (rule 9.1)."""
     world = docs_cluster(node("n5"))
     answer = feasible_now(pod(labels=FOO, topologySpreadConstraints=[even()]), world)[4]
     assert (answer.plugin, answer.reason) == ("PodTopologySpread", spread.NO_LABEL)
 
 
 def test_what_is_counted() -> None:
-    """Terminating pods and other namespaces do not count, nor anything for an empty selector; label keys narrow."""
+    """Terminating pods and other namespaces do not count, nor anything for an empty selector; label keys narrow.
+
+    (rule 9.1)
+    """
     going = msgspec.structs.replace(foo("d"), metadata=msgspec.structs.replace(foo().metadata, deletion_timestamp="x"))
     elsewhere = pod("e", namespace="z", labels=FOO)
     world = Cluster((node("n1", labels={ZONE: "A"}, pods=(going, elsewhere)), node("n2", labels={ZONE: "B"})))
@@ -93,7 +99,7 @@ def test_what_is_counted() -> None:
 
 
 def test_system_defaults_spread_what_a_service_or_owner_selects() -> None:
-    """MaxSkew 3 by host name and 5 by zone, without hiding nodes that have no zone."""
+    """MaxSkew 3 by host name and 5 by zone, without hiding nodes that have no zone (rule 9.6)."""
     nodes = (
         node("n1", labels={ZONE: "A"}, pods=(foo("a"), foo("b"))),
         node("n2", labels={ZONE: "B"}, pods=(foo("c"),)),
@@ -112,7 +118,7 @@ def test_system_defaults_spread_what_a_service_or_owner_selects() -> None:
 
 
 def test_default_selector_unites_services_and_owner() -> None:
-    """Selectors of the matching services and of the owner together; nothing when nobody selects the pod."""
+    """Selectors of the matching services and of the owner together; nothing when nobody selects the pod (rule 9.6)."""
 
     def service(selector: dict[str, str]) -> Service:
         return msgspec.convert({"metadata": {"name": "s"}, "spec": {"selector": selector}}, Service)

@@ -2,126 +2,59 @@
 
 Two questions, two functions:
 
-* :func:`structural` is design rule 3: what a node *is* (labels, lasting taints, what it holds when empty, the
-  zones of the pod's volumes). Free capacity, cordons, passing taints, host ports in use, and where other pods are
-  change by themselves, so they never exclude a node here.
+* :func:`structural` is design rule 3: what a node *is* (labels, lasting taints, what it holds when empty, where the
+  pod's volumes are or can be made). Free capacity, cordons, passing taints, host ports in use, attach limits, gates, and
+  where other pods are change by themselves, so they never exclude a node here.
 * :func:`feasible_now` is the real scheduler's answer for the cluster as it stands, with its plugin and its reasons.
 
-Source: kubernetes ``pkg/scheduler/framework/plugins/`` (nodeunschedulable, nodename, tainttoleration, nodeaffinity,
-nodeports, noderesources/fit.go, volumebinding, volumezone, podtopologyspread, interpodaffinity), in the order of
-``pkg/scheduler/apis/config/v1/default_plugins.go``. Not modelled, and so unknown where a pod uses it: dynamic resource
-allocation. Not modelled and not looked at: attach limits of volumes.
+Source: kubernetes ``pkg/scheduler/framework/plugins/``, in the order of
+``pkg/scheduler/apis/config/v1/default_plugins.go``; each filter's module names its files and what differs between
+v1.31 and v1.36. What no room makes room for, :mod:`clusterproof.placement.preemption` may.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 import msgspec
 
 from clusterproof.errors import ClusterproofError
-from clusterproof.placement import interpod, spread
-from clusterproof.placement.node import Cluster, NodeView
-from clusterproof.placement.quantity import amount
-from clusterproof.placement.requests import (
-    Amounts,
-    HostPort,
-    Load,
-    host_ports,
-    is_scheduled_resource,
-    load,
-    pod_requests,
+from clusterproof.placement import attach, binding, claims, interpod, ownfilters, spread
+from clusterproof.placement.devices.answers import PLUGIN as DEVICES
+from clusterproof.placement.feasibility import FEASIBLE as FEASIBLE  # noqa: PLC0414 - part of this module's face
+from clusterproof.placement.feasibility import Feasibility as Feasibility  # noqa: PLC0414 - part of this module's face
+from clusterproof.placement.feasibility import (
+    asked,
+    first_of,
+    judged,
+    or_unknown,
+    refused,
+    refused_whole,
+    undecided,
 )
-from clusterproof.placement.taints import lasting, tolerated, untolerated
-from clusterproof.snapshot.fields import Cause, Ref, Unknown
-from clusterproof.snapshot.kubernetes import LabelSelector, NodeSelector, Pod, PodSpec, Taint
-from clusterproof.world.selectors import Truth, all_of, matches_state, node_terms_match
+from clusterproof.placement.needs import Needs as Needs  # noqa: PLC0414 - part of this module's face
+from clusterproof.placement.needs import needs_of as needs_of  # noqa: PLC0414 - part of this module's face
+from clusterproof.placement.node import Cluster, NodeView
+from clusterproof.placement.ownfilters import admits as admits  # noqa: PLC0414 - part of this module's face
+from clusterproof.placement.priority import rank_of
+from clusterproof.placement.requests import Load, load
+from clusterproof.placement.version import SchedulerVersion
+from clusterproof.placement.volumes import VolumeRule
+from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.kubernetes import NodeSelector, Pod
+from clusterproof.world.selectors import node_terms_match
 
-NOT_SELECTED = "node(s) didn't match Pod's node affinity/selector"
-CORDONED = "node(s) were unschedulable"
-OTHER_NAME = "node(s) didn't match the requested node name"
-PORTS_TAKEN = "node(s) didn't have free ports for the requested pod ports"
+NOT_SELECTED, CORDONED = ownfilters.NOT_SELECTED, ownfilters.CORDONED
+OTHER_NAME, PORTS_TAKEN = ownfilters.OTHER_NAME, ownfilters.PORTS_TAKEN
 OTHER_VOLUME_NODE = "node(s) had volume node affinity conflict"
-S = TypeVar("S")
-_CORDON = Taint("node.kubernetes.io/unschedulable", "NoSchedule")
-_NATIVE = ("cpu", "memory", "ephemeral-storage")
+_FINAL_SPREAD = frozenset({spread.NO_LABEL})
+_FINAL_NEAR = frozenset({interpod.NOT_NEAR})
+
+Rules = Sequence[VolumeRule | NodeSelector] | Unknown
+"""What a pod's volumes ask of a node, one rule after another; or why that is not known."""
 
 
-class Feasibility(msgspec.Struct, frozen=True):
-    """Whether a pod may run on a node.
-
-    Attributes:
-        ok: yes, no, or why it cannot be said.
-        plugin: the scheduler plugin that refused, or that could not be decided; empty for yes.
-        reasons: in the scheduler's words.
-        ref: the field of the node that refused; None where no one field did.
-    """
-
-    ok: Truth
-    plugin: str = ""
-    reasons: tuple[str, ...] = ()
-    ref: Ref | None = None
-
-    @property
-    def reason(self) -> str:
-        """The reasons as one clause."""
-        return ", ".join(self.reasons)
-
-
-FEASIBLE = Feasibility(ok=True)
-
-
-class Needs(msgspec.Struct, frozen=True):
-    """A pod template as far as filters read it, prepared once for many nodes.
-
-    Attributes:
-        spec: the pod.
-        requests: resources in the scheduler's order: cpu, memory, ephemeral storage, then the rest by name.
-        ports: host ports.
-        topologies: label keys without which no node is possible, each with the plugin and the reason.
-        pinned: the node that the template itself names, else empty.
-        claims: the pod uses dynamic resource allocation.
-    """
-
-    spec: PodSpec
-    requests: tuple[tuple[str, int], ...]
-    ports: tuple[HostPort, ...]
-    topologies: tuple[tuple[str, str, str], ...]
-    pinned: str
-    claims: bool
-
-
-def needs_of(spec: PodSpec, *, pinned: bool = False) -> Needs:
-    """Prepare a template.
-
-    Args:
-        spec: the pod's. ``nodeName`` of a placed pod is where it *is*, not where it may be, and is not read.
-        pinned: ``nodeName`` stands in the template itself, and so binds every pod that it makes.
-
-    Raises:
-        QuantityError: a request is no quantity.
-    """
-    affinity = spec.affinity.pod_affinity if spec.affinity else None
-    topologies = [
-        (one.topology_key, spread.PLUGIN, spread.NO_LABEL)
-        for one in spec.topology_spread_constraints
-        if one.when_unsatisfiable == "DoNotSchedule"
-    ]
-    topologies += (
-        [(one.topology_key, interpod.PLUGIN, interpod.NOT_NEAR) for one in affinity.required] if affinity else []
-    )
-    return Needs(
-        spec,
-        _ordered(pod_requests(spec)),
-        host_ports(spec),
-        tuple(topologies),
-        spec.node_name if pinned else "",
-        bool(spec.resource_claims),
-    )
-
-
-def structural(needs: Needs, node: NodeView, volumes: Sequence[NodeSelector] | Unknown = ()) -> Feasibility:
+def structural(needs: Needs, node: NodeView, volumes: Rules = (), devices: claims.Claims | None = None) -> Feasibility:
     """May the pod ever run on such a node (design rule 3)?
 
     Affinity to other pods, and spread, never exclude a node, because the other pods move; except that a required
@@ -130,250 +63,168 @@ def structural(needs: Needs, node: NodeView, volumes: Sequence[NodeSelector] | U
     Args:
         needs: the pod (:func:`needs_of`).
         node: a node, or what a group would make; its pods, images and cordon are not read.
-        volumes: what its bound volumes ask (:func:`clusterproof.placement.volumes.volume_selectors`).
+        volumes: what its volumes ask (:func:`clusterproof.placement.volumes.volume_rules`).
+        devices: what its resource claims ask (:func:`clusterproof.placement.claims.claims_of`).
 
     Returns:
         Yes; no with the first plugin that refuses; or unknown, when nothing refuses and something is not known.
     """
     try:
-        return _first(
+        return first_of(
             [
-                _node_name(needs, node),
-                _taints(needs.spec, node, passing=False),
-                _node_affinity(needs.spec, node),
-                _capacity(needs, node),
+                ownfilters.node_name(needs, node),
+                ownfilters.taints(needs.spec, node, passing=False),
+                ownfilters.node_affinity(needs.spec, node),
+                claims.by_devices(ownfilters.capacity(needs, node), node, devices.inventory if devices else None),
                 _volumes(volumes, node),
-                *(_topology(node, *one) for one in needs.topologies),
-                _claims(needs),
+                *(ownfilters.topology(node, *one) for one in needs.topologies),
+                claims.ever_with(devices, node, asked=needs.claims),
             ]
         )
     except ClusterproofError as error:
-        return _undecided("", Unknown(Cause.ERROR, str(error)))
+        return undecided("", Unknown(Cause.ERROR, str(error)))
 
 
-def feasible_now(pod: Pod, cluster: Cluster, volumes: Sequence[NodeSelector] | Unknown = ()) -> tuple[Feasibility, ...]:
+def feasible_now(
+    pod: Pod, cluster: Cluster, volumes: Rules = (), *, version: SchedulerVersion | None = None
+) -> tuple[Feasibility, ...]:
     """Would the scheduler put the pod there now? One answer per node of the cluster, in order.
 
     Args:
         pod: not placed yet; ``spec.nodeName`` is read as a request for that node.
-        cluster: nodes with the pods on them.
-        volumes: what its bound volumes ask.
+        cluster: nodes with the pods on them; with its ``storage`` the volume plugins are answered in full.
+        volumes: without that, what its bound volumes ask.
+        version: the scheduler's; else the cluster's, else 1.31.
     """
+    version = version or cluster.version or SchedulerVersion()
     try:
-        needs = needs_of(pod.spec, pinned=True)
-        near: interpod.State | Unknown = _or_unknown(lambda: interpod.filter_state(pod, cluster))
-        even: spread.State | Unknown = _or_unknown(
+        return _Now(pod, cluster, volumes, version).answers()
+    except ClusterproofError as error:
+        return tuple(undecided("", Unknown(Cause.ERROR, str(error))) for _ in cluster.nodes)
+
+
+class Today:
+    """A pod that is asked about on one cluster: what the plugins read of the whole cluster, once (PreFilter)."""
+
+    def __init__(self, pod: Pod, cluster: Cluster, volumes: Rules, version: SchedulerVersion) -> None:
+        self.pod, self.cluster, self.version = pod, cluster, version
+        self.needs = needs_of(pod.spec, pinned=True, version=version)
+        self._volumes = volumes
+        self._near: interpod.State | Unknown = or_unknown(lambda: interpod.filter_state(pod, cluster))
+        self._even: spread.State | Unknown = or_unknown(
             lambda: spread.filter_state(pod, cluster, lambda node: admits(pod.spec, node))
         )
-        return tuple(_now(needs, pod, node, volumes, near, even) for node in cluster.nodes)
-    except ClusterproofError as error:
-        return tuple(_undecided("", Unknown(Cause.ERROR, str(error))) for _ in cluster.nodes)
+        self._once = attach.once_users(pod, cluster)
+        self._wanted = binding.wanted(pod, cluster.storage) if cluster.storage is not None else None
+        self.claims = claims.claims_today(pod, cluster)
+        self.named = ownfilters.named_nodes(pod.spec)
+
+    def whole(self) -> Feasibility | None:
+        """Why no node is looked at at all: PreEnqueue, then the PreFilter of one plugin after another."""
+        if self.pod.spec.scheduling_gates:
+            gates = " ".join(one.name for one in self.pod.spec.scheduling_gates)
+            return refused_whole("SchedulingGates", f"waiting for scheduling gates: [{gates}]")
+        if self.named is not None and not self.named:
+            return refused_whole("NodeAffinity", ownfilters.NAMES_CONFLICT)
+        wanted = self._wanted
+        return wanted if isinstance(wanted, Feasibility) and wanted.whole else claims.whole(self.claims)
+
+    def of(self, node: NodeView) -> Feasibility:
+        """Every filter on one node, in the scheduler's order; the first that refuses answers."""
+        pod, version = self.pod, self.version
+        if self.named is not None and node.name not in self.named and not isinstance(node.name, Unknown):
+            # Up to 1.31 such nodes are left out without a word (schedule_one.go, SetAbsentNodesStatus from 1.32).
+            reason = ownfilters.NOT_NAMED if version.minor >= 32 else NOT_SELECTED
+            return refused("NodeAffinity", reason, final=True)
+        cheap = first_of(
+            [
+                ownfilters.cordon(pod.spec, node),
+                ownfilters.node_name(self.needs, node),
+                ownfilters.taints(pod.spec, node, passing=True),
+                ownfilters.node_affinity(pod.spec, node),
+            ]
+        )
+        if cheap.ok is False:
+            return cheap
+        # Of a pod that asks for nothing only the number of pods is read.
+        asks = self.needs.requests or self.needs.ports
+        taken = load(node.pods, for_scores=False, version=version) if asks else Load({}, {}, len(node.pods), ())
+        answer = first_of(
+            [
+                cheap,
+                ownfilters.ports(self.needs, taken),
+                claims.by_devices(ownfilters.fit(self.needs, node, taken, version), node, self.claims.inventory),
+                attach.restrictions(pod, node, self._once, version),
+                *self._stored(node),
+                asked(spread.PLUGIN, self._even, lambda state: spread.refusal(state, pod, node), _FINAL_SPREAD),
+                asked(interpod.PLUGIN, self._near, lambda state: interpod.refusal(state, node), _FINAL_NEAR),
+                ownfilters.declared_features(pod.spec, version),
+            ]
+        )
+        return claims.then(answer, self.claims, node)
+
+    def _stored(self, node: NodeView) -> list[Feasibility]:
+        storage = self.cluster.storage
+        if storage is None or self._wanted is None:
+            return [_volumes(self._volumes, node)]
+        limits = attach.limits(self.pod, node, storage, self.version)
+        return [limits, binding.binding(self._wanted, node, self.version)]
+
+    def kept(self, node: NodeView) -> Feasibility:
+        """:meth:`of`, and where pods are nominated for the node first with those of no lower priority on it.
+
+        Source: ``framework/runtime/framework.go``, ``RunFilterPluginsWithNominatedPods``: without them only what passes
+        with them, so the reason is that of the fuller node.
+        """
+        plain = self.of(node)
+        mine = rank_of(self.pod.spec, self.cluster.priorities)
+        doubt: Unknown | None = mine if isinstance(mine, Unknown) else None
+        stay: list[Pod] = []
+        for other in node.nominated:
+            theirs = rank_of(other.spec, self.cluster.priorities)
+            if (other.metadata.namespace, other.metadata.name) == (self.pod.metadata.namespace, self.pod.metadata.name):
+                continue
+            if isinstance(theirs, Unknown):
+                doubt = doubt or theirs
+                stay.append(other)
+            elif isinstance(mine, Unknown) or theirs.priority >= mine.priority:
+                stay.append(other)
+        if not stay:
+            return plain
+        fuller = msgspec.structs.replace(node, pods=(*node.pods, *stay))
+        nodes = tuple(fuller if one is node else one for one in self.cluster.nodes)
+        cluster = msgspec.structs.replace(self.cluster, nodes=nodes)
+        crowded = Today(self.pod, cluster, self._volumes, self.version)
+        crowded.claims = self.claims
+        answer = crowded.of(fuller)
+        if answer.ok is False and doubt is not None and plain.ok is not False:
+            return undecided(answer.plugin, doubt)
+        return first_of([answer, plain])
 
 
-def admits(spec: PodSpec, node: NodeView) -> Truth:
-    """Does the node match the pod's ``nodeSelector`` and required node affinity (``RequiredNodeAffinity.Match``)?
+class _Now(Today):
+    """The answers for all nodes."""
 
-    Raises:
-        SelectorError: an operator or a number of values that the API refuses.
-    """
-    truths: list[Truth] = []
-    if spec.node_selector:
-        truths.append(matches_state(LabelSelector(spec.node_selector), node.label_state))
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    if affinity is not None and affinity.required is not None:
-        truths.append(node_terms_match(affinity.required.node_selector_terms, node.label_state, node.name))
-    return all_of(truths)
-
-
-def _now(
-    needs: Needs,
-    pod: Pod,
-    node: NodeView,
-    volumes: Sequence[NodeSelector] | Unknown,
-    near: interpod.State | Unknown,
-    even: spread.State | Unknown,
-) -> Feasibility:
-    cheap = _first(
-        [
-            _cordon(pod.spec, node),
-            _node_name(needs, node),
-            _taints(pod.spec, node, passing=True),
-            _node_affinity(pod.spec, node),
-        ]
-    )
-    if cheap.ok is False:
-        return cheap
-    # Of a pod that asks for nothing only the number of pods is read.
-    asks = needs.requests or needs.ports
-    taken = load(node.pods, for_scores=False) if asks else Load({}, {}, len(node.pods), ())
-    return _first(
-        [
-            cheap,
-            _ports(needs, taken),
-            _fit(needs, node, taken),
-            _volumes(volumes, node),
-            _claims(needs),
-            _asked(spread.PLUGIN, even, lambda state: spread.refusal(state, pod, node)),
-            _asked(interpod.PLUGIN, near, lambda state: interpod.refusal(state, node)),
-        ]
-    )
+    def answers(self) -> tuple[Feasibility, ...]:
+        whole = self.whole()
+        if whole is not None:
+            return tuple(whole for _ in self.cluster.nodes)
+        answers = claims.spread_whole([self.kept(node) for node in self.cluster.nodes])
+        again = claims.retried(answers, self.claims, self.cluster.nodes)
+        if isinstance(again, Unknown):
+            return tuple(undecided(DEVICES, again) for _ in answers)
+        if again is None:
+            return answers
+        self.claims = again
+        return self.answers()
 
 
-def _first(answers: Iterable[Feasibility]) -> Feasibility:
-    """The first refusal; without one, the first that could not be decided; else feasible."""
-    undecided: Feasibility | None = None
-    for answer in answers:
-        if answer.ok is False:
-            return answer
-        if undecided is None and isinstance(answer.ok, Unknown):
-            undecided = answer
-    return undecided or FEASIBLE
-
-
-def _or_unknown(compute: Callable[[], S]) -> S | Unknown:
-    """Let a computation over the whole cluster be unknown for all nodes, where something it reads is."""
-    try:
-        return compute()
-    except interpod.UndecidedError as error:
-        return error.unknown
-
-
-def _asked(plugin: str, state: S | Unknown, refusal: Callable[[S], str]) -> Feasibility:
-    """What a plugin that looked at the whole cluster first says of one node."""
-    if isinstance(state, Unknown):
-        return _undecided(plugin, state)
-    try:
-        reason = refusal(state)
-    except interpod.UndecidedError as error:
-        return _undecided(plugin, error.unknown)
-    return Feasibility(ok=False, plugin=plugin, reasons=(reason,)) if reason else FEASIBLE
-
-
-def _undecided(plugin: str, unknown: Unknown) -> Feasibility:
-    return Feasibility(unknown, plugin, (str(unknown),))
-
-
-def _judge(truth: Truth, plugin: str, reason: str, ref: Ref | None = None) -> Feasibility:
-    if isinstance(truth, Unknown):
-        return _undecided(plugin, truth)
-    return FEASIBLE if truth else Feasibility(ok=False, plugin=plugin, reasons=(reason,), ref=ref)
-
-
-def _ref(node: NodeView, field: str, value: str) -> Ref | None:
-    """Evidence on the node; a node that is not born has no object to point at."""
-    return Ref("nodes", node.name, field, value) if isinstance(node.name, str) else None
-
-
-def _cordon(spec: PodSpec, node: NodeView) -> Feasibility:
-    if not node.unschedulable:
-        return FEASIBLE
-    ref = _ref(node, "spec.unschedulable", "true")
-    return _judge(tolerated(spec.tolerations, _CORDON), "NodeUnschedulable", CORDONED, ref)
-
-
-def _node_name(needs: Needs, node: NodeView) -> Feasibility:
-    if not needs.pinned:
-        return FEASIBLE
-    same: Truth = node.name if isinstance(node.name, Unknown) else node.name == needs.pinned
-    return _judge(same, "NodeName", OTHER_NAME, _ref(node, "metadata.name", node.id))
-
-
-def _taints(spec: PodSpec, node: NodeView, *, passing: bool) -> Feasibility:
-    if isinstance(node.taints, Unknown):
-        anything = any(one.operator == "Exists" and not one.key and not one.effect for one in spec.tolerations)
-        return FEASIBLE if anything else _undecided("TaintToleration", node.taints)
-    found = untolerated(node.taints if passing else lasting(node.taints), spec.tolerations)
-    if found is None:
-        return FEASIBLE
-    if isinstance(found, Unknown):
-        return _undecided("TaintToleration", found)
-    reason = f"node(s) had untolerated taint {{{found.key}: {found.value}}}"
-    text = f"{found.key}={found.value}:{found.effect}" if found.value else f"{found.key}:{found.effect}"
-    return _judge(False, "TaintToleration", reason, _ref(node, "spec.taints", text))  # noqa: FBT003 - a truth value
-
-
-def _node_affinity(spec: PodSpec, node: NodeView) -> Feasibility:
-    truth = admits(spec, node)
-    return _judge(truth, "NodeAffinity", NOT_SELECTED, _label_ref(spec, node) if truth is False else None)
-
-
-def _label_ref(spec: PodSpec, node: NodeView) -> Ref | None:
-    """The first label that the pod asks for by name, with what the node has instead."""
-    keys = list(spec.node_selector)
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    if affinity is not None and affinity.required is not None:
-        keys += [one.key for term in affinity.required.node_selector_terms for one in term.match_expressions]
-    for key in keys:
-        value = node.labels.get(key)
-        if key not in node.unknown_labels and (key not in spec.node_selector or value != spec.node_selector[key]):
-            return _ref(node, "metadata.labels", f"{key}={value}" if value is not None else f"{key} is absent")
-    return None
-
-
-def _ports(needs: Needs, taken: Load) -> Feasibility:
-    clash = any(want.conflicts(used) for want in needs.ports for used in taken.ports)
-    return _judge(not clash, "NodePorts", PORTS_TAKEN)
-
-
-def _fit(needs: Needs, node: NodeView, taken: Load) -> Feasibility:
-    offered = node.allocatable
-    if isinstance(offered, Unknown):
-        return _undecided("NodeResourcesFit", offered)
-    reasons = []
-    if taken.count + 1 > amount("pods", offered.get("pods", 0)):
-        reasons.append("Too many pods")
-    reasons += [
-        f"Insufficient {name}"
-        for name, wanted in needs.requests
-        if wanted > amount(name, offered.get(name, 0)) - taken.requested.get(name, 0)
-    ]
-    if not reasons:
-        return FEASIBLE
-    return Feasibility(ok=False, plugin="NodeResourcesFit", reasons=tuple(reasons))
-
-
-def _capacity(needs: Needs, node: NodeView) -> Feasibility:
-    """What an empty node holds. What a prediction does not name is unknown, a device that no sibling shows is absent."""
-    offered = node.allocatable
-    if isinstance(offered, Unknown):
-        return _undecided("NodeResourcesFit", offered) if needs.requests else FEASIBLE
-    short: list[tuple[str, str]] = []
-    unknown: Unknown | None = None
-    if "pods" in offered and amount("pods", offered["pods"]) < 1:
-        short.append(("Too many pods", "pods=0"))
-    for name, wanted in needs.requests:
-        if name not in offered and (name in _NATIVE or not node.devices_known):
-            unknown = Unknown(Cause.NOT_COLLECTED, f"{name} of {node.id or 'the node'} is not known")
-        elif wanted > amount(name, offered.get(name, 0)):
-            short.append((f"Insufficient {name}", f"{name}={offered.get(name, 0)}"))
-    if short:
-        ref = _ref(node, "status.allocatable", short[0][1])
-        reasons = tuple(reason for reason, _ in short)
-        return Feasibility(ok=False, plugin="NodeResourcesFit", reasons=reasons, ref=ref)
-    return FEASIBLE if unknown is None else _undecided("NodeResourcesFit", unknown)
-
-
-def _volumes(volumes: Sequence[NodeSelector] | Unknown, node: NodeView) -> Feasibility:
+def _volumes(volumes: Rules, node: NodeView) -> Feasibility:
     if isinstance(volumes, Unknown):
-        return _undecided("VolumeBinding", volumes)
-    truth = all_of([node_terms_match(one.node_selector_terms, node.label_state, node.name) for one in volumes])
-    return _judge(truth, "VolumeBinding", OTHER_VOLUME_NODE)
-
-
-def _topology(node: NodeView, key: str, plugin: str, reason: str) -> Feasibility:
-    value = node.label_state(key)
-    truth: Truth = value if isinstance(value, Unknown) else value is not None
-    return _judge(truth, plugin, reason, _ref(node, "metadata.labels", f"{key} is absent"))
-
-
-def _claims(needs: Needs) -> Feasibility:
-    if not needs.claims:
-        return FEASIBLE
-    return _undecided("DynamicResources", Unknown(Cause.NOT_MODELLED, "dynamic resource allocation (resourceClaims)"))
-
-
-def _ordered(requests: Amounts) -> tuple[tuple[str, int], ...]:
-    """What the Fit filter looks at: positive amounts of scheduled resources."""
-    names = [name for name in _NATIVE if name in requests]
-    names += sorted(name for name in requests if name not in _NATIVE and is_scheduled_resource(name))
-    return tuple((name, requests[name]) for name in names if requests[name] > 0)
+        return undecided(binding.BINDING, volumes)
+    answers = []
+    for one in volumes:
+        rule = one if isinstance(one, VolumeRule) else VolumeRule(one, binding.BINDING, OTHER_VOLUME_NODE)
+        truth = node_terms_match(rule.selector.node_selector_terms, node.label_state, node.name)
+        answers.append(judged(truth, rule.plugin, rule.reason, final=True))
+    return first_of(answers)

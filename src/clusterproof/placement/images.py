@@ -2,7 +2,11 @@
 
 Source: kubernetes ``pkg/scheduler/framework/plugins/imagelocality/image_locality.go`` and
 ``pkg/scheduler/backend/cache`` (``addNodeImageStates``: a size is kept from the node that was seen first, the count
-is of all nodes). Image volumes are not read.
+is of all nodes).
+
+The scheduler takes the count of an image's nodes when it copies a node for its snapshot, which it does when that node
+changes (a pod, a status report): the count on a node that nothing changed may be some minutes old
+(``framework/types.go``, ``ImageStateSummary.Snapshot``). Here it is always of now.
 """
 
 from __future__ import annotations
@@ -60,9 +64,19 @@ def normalised(name: str) -> str:
 
 
 def pod_images(spec: PodSpec, version: SchedulerVersion) -> tuple[str, ...]:
-    """The images that count, one per container, in order."""
+    """The images that count, one per container and, from 1.36, image volume, in order."""
     containers = (*spec.init_containers, *spec.containers) if version.init_images_count else spec.containers
-    return tuple(normalised(one.image) for one in containers)
+    mounted = spec.volumes if version.image_volumes_count else ()
+    return tuple(
+        normalised(name)
+        for name in (*(one.image for one in containers), *(one.image.reference for one in mounted if one.image))
+    )
+
+
+def dividing(spec: PodSpec, version: SchedulerVersion) -> int:
+    """By how many images' worth the sum is divided: containers, and image volumes only after 1.36."""
+    containers = len(spec.containers) + (len(spec.init_containers) if version.init_images_count else 0)
+    return containers + (sum(1 for one in spec.volumes if one.image) if version.image_volumes_divide else 0)
 
 
 def image_scores(
@@ -73,9 +87,9 @@ def image_scores(
     Unknown when nodes report different sizes of one image (two architectures) and the score hangs on which of them
     the scheduler met first.
     """
-    wanted = pod_images(spec, version)
-    scores = [_locality(wanted, node.id, table, largest=False) for node in feasible]
-    if scores != [_locality(wanted, node.id, table, largest=True) for node in feasible]:
+    wanted, count = pod_images(spec, version), dividing(spec, version)
+    scores = [_locality(wanted, node.id, table, count, largest=False) for node in feasible]
+    if scores != [_locality(wanted, node.id, table, count, largest=True) for node in feasible]:
         return Unknown(
             Cause.NOT_ANSWERABLE,
             "nodes report different sizes of one of the pod's images, and the scheduler keeps the one it met first",
@@ -95,14 +109,28 @@ def with_images(table: ImageTable, names: Iterable[str], sizes: Mapping[str, int
     return ImageTable(images, table.nodes)
 
 
-def _locality(wanted: Sequence[str], node: str, table: ImageTable, *, largest: bool) -> int:
+def _locality(wanted: Sequence[str], node: str, table: ImageTable, count: int, *, largest: bool) -> int:
     present = 0
     for name in wanted:
         state = table.images.get(name)
         if state is not None and node in state.holders:
-            size = state.largest if largest else state.smallest
-            present += int(float(size) * (float(len(state.holders)) / float(table.nodes)))
-    most = MOST_PER_CONTAINER * len(wanted)
+            present += spread_size(state.largest if largest else state.smallest, len(state.holders), table.nodes)
+    return points(present, count)
+
+
+def spread_size(size: int, holders: int, nodes: int) -> int:
+    """What an image of that many bytes is worth on a node that has it, in bytes (``scaledImageScore``)."""
+    return int(float(size) * (float(holders) / float(nodes)))
+
+
+def points(present: int, count: int) -> int:
+    """ImageLocality, 0 to 100, of so many bytes' worth of images for a pod of so many (``calculatePriority``)."""
+    most = MOST_PER_CONTAINER * count
     if most <= LEAST:
         return 0
     return 100 * (min(max(present, LEAST), most) - LEAST) // (most - LEAST)
+
+
+def least_for_a_point(count: int) -> int:
+    """The fewest bytes' worth of images that gain a point: 32.77 MiB for one container."""
+    return LEAST + -(-(MOST_PER_CONTAINER * count - LEAST) // 100)

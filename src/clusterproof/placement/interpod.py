@@ -98,6 +98,17 @@ def preferred_terms(pod: Pod, affinity: PodAffinity | None, sign: int) -> tuple[
     return tuple(_term(pod, one.pod_affinity_term, sign * one.weight) for one in affinity.preferred)
 
 
+def own_terms(pod: Pod) -> tuple[Term, ...]:
+    """Every term of the pod's own, required and preferred."""
+    near, apart = _affinity(pod), _anti(pod)
+    return (
+        *required_terms(pod, near),
+        *required_terms(pod, apart),
+        *preferred_terms(pod, near, 1),
+        *preferred_terms(pod, apart, -1),
+    )
+
+
 def filter_state(pod: Pod, cluster: Cluster) -> State:
     """Count who is where, once for all nodes.
 

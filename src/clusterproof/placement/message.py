@@ -12,6 +12,8 @@ from clusterproof.placement.filters import Feasibility
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Unknown
 
+NO_NODES = "no nodes available to schedule pods"
+"""``ErrNoNodesAvailable`` (``pkg/scheduler/schedule_one.go``)."""
 _TAINT = "node(s) had untolerated taint {"
 
 
@@ -23,15 +25,21 @@ def unschedulable_message(
     Args:
         answers: one per node, or per class of nodes; those that are feasible are counted as available.
         counts: how many nodes each answer stands for; 1 each when not given.
-        version: from 1.35 the scheduler does not name the taint.
+        version: from v1.34.2 the scheduler does not name the taint (:attr:`SchedulerVersion.shows_taints`).
 
     Returns:
         The sentence. Nodes of which it cannot be said are named at the end, which the scheduler never does.
     """
     shows_taints = (version or SchedulerVersion()).shows_taints
     weights = counts if counts is not None else [1] * len(answers)
+    if not sum(weights):
+        return NO_NODES
     histogram: dict[str, int] = {}
     available = undecided = 0
+    whole = next((answer for answer in answers if answer.whole), None)
+    if whole is not None:
+        # Refused before any node was looked at: the reason stands once, without a count (PreFilterMsg).
+        return f"0/{sum(weights)} nodes are available: {whole.reason}."
     for answer, weight in zip(answers, weights, strict=True):
         if isinstance(answer.ok, Unknown):
             undecided += weight

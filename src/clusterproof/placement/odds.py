@@ -15,7 +15,7 @@ from fractions import Fraction
 import msgspec
 
 from clusterproof.errors import ClusterproofError
-from clusterproof.placement.filters import feasible_now
+from clusterproof.placement.filters import Rules, feasible_now
 from clusterproof.placement.images import (
     LISTED_IMAGES,
     ImageTable,
@@ -30,7 +30,7 @@ from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.scores import base_scores
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import NodeSelector, Pod
+from clusterproof.snapshot.kubernetes import Pod
 
 DEFAULT_SCHEDULER = "default-scheduler"
 ALWAYS_SCANNED = 100
@@ -78,8 +78,16 @@ class AfterCaching(msgspec.Struct, frozen=True):
     why_not: Unknown | None = None
 
 
-class _Field(msgspec.Struct, frozen=True):
-    """What both runs share: the feasible nodes and their totals without ImageLocality."""
+class Field(msgspec.Struct, frozen=True):
+    """What all runs share: the feasible nodes and their totals without ImageLocality.
+
+    Attributes:
+        feasible: in the cluster's order; empty where there are no odds.
+        base: the total of each without ImageLocality.
+        table: the images of today.
+        odds: of a first run.
+        version: the scheduler's.
+    """
 
     feasible: tuple[NodeView, ...]
     base: tuple[int, ...]
@@ -96,11 +104,20 @@ def nodes_to_find(nodes: int) -> int:
     return max(ALWAYS_SCANNED, nodes * percentage // 100)
 
 
+def sampled_why(feasible: int, nodes: int) -> Unknown:
+    """Why there are no odds where the scheduler does not look at every feasible node."""
+    return Unknown(
+        Cause.NOT_MODELLED,
+        f"the scheduler stops at {nodes_to_find(nodes)} of {feasible} feasible nodes (of {nodes} in all) from a start "
+        "that rotates: any feasible node is possible",
+    )
+
+
 def first_run(
     pod: Pod,
     cluster: Cluster,
     *,
-    volumes: Sequence[NodeSelector] | Unknown = (),
+    volumes: Rules = (),
     version: SchedulerVersion | None = None,
 ) -> Odds:
     """Odds of one pod in the cluster as it stands.
@@ -111,7 +128,7 @@ def first_run(
         volumes: what the pod's bound volumes ask of a node.
         version: the scheduler's.
     """
-    return _guarded(pod, cluster, volumes, version or SchedulerVersion()).odds
+    return field_of(pod, cluster, volumes, version or cluster.version or SchedulerVersion()).odds
 
 
 def after_caching(
@@ -119,7 +136,7 @@ def after_caching(
     cluster: Cluster,
     image_sizes: Mapping[str, int],
     *,
-    volumes: Sequence[NodeSelector] | Unknown = (),
+    volumes: Rules = (),
     version: SchedulerVersion | None = None,
 ) -> AfterCaching:
     """Odds of the next run of the same pod, for each node that the first may have been on.
@@ -134,17 +151,19 @@ def after_caching(
         volumes: what the pod's bound volumes ask of a node.
         version: the scheduler's.
     """
-    version = version or SchedulerVersion()
-    field = _guarded(pod, cluster, volumes, version)
+    version = version or cluster.version or SchedulerVersion()
+    return after_first(pod, field_of(pod, cluster, volumes, version), image_sizes)
+
+
+def after_first(pod: Pod, field: Field, image_sizes: Mapping[str, int]) -> AfterCaching:
+    """:func:`after_caching` for a first run that was already computed."""
     if field.odds.why_not is not None or not field.feasible:
         return AfterCaching(field.odds, why_not=field.odds.why_not)
-    wanted = pod_images(pod.spec, version)
-    sizes = {normalised(name): size for name, size in image_sizes.items()}
-    unsized = [name for name in wanted if name not in field.table.images and name not in sizes]
-    if unsized and len(field.feasible) > 1:
-        why = Unknown(Cause.NOT_COLLECTED, f"no node has the image {unsized[0]}", "give its size in bytes")
-        return AfterCaching(field.odds, why_not=why)
-    second = _second_runs(pod, field, wanted, {**dict.fromkeys(unsized, 0), **sizes})
+    wanted = pod_images(pod.spec, field.version)
+    sizes = sizes_of(wanted, field, image_sizes)
+    if isinstance(sizes, Unknown):
+        return AfterCaching(field.odds, why_not=sizes)
+    second = _second_runs(pod, field, wanted, sizes)
     if isinstance(second, Unknown):
         return AfterCaching(field.odds, why_not=second)
     marginal = {node.id: Fraction(0) for node in field.feasible}
@@ -155,23 +174,24 @@ def after_caching(
     return AfterCaching(field.odds, second, marginal, stays)
 
 
-def _guarded(
-    pod: Pod, cluster: Cluster, volumes: Sequence[NodeSelector] | Unknown, version: SchedulerVersion
-) -> _Field:
-    """A pod or node that says what the API refuses has no odds, and takes nothing else down."""
+def field_of(pod: Pod, cluster: Cluster, volumes: Rules, version: SchedulerVersion) -> Field:
+    """The first run, and what the next ones are computed from.
+
+    A pod or node that says what the API refuses has no odds, and takes nothing else down.
+    """
     try:
         return _field(pod, cluster, volumes, version)
     except ClusterproofError as error:
         return _none(Unknown(Cause.ERROR, str(error)), version)
 
 
-def _field(pod: Pod, cluster: Cluster, volumes: Sequence[NodeSelector] | Unknown, version: SchedulerVersion) -> _Field:
+def _field(pod: Pod, cluster: Cluster, volumes: Rules, version: SchedulerVersion) -> Field:
     scheduler = pod.spec.scheduler_name or DEFAULT_SCHEDULER
     if scheduler != DEFAULT_SCHEDULER:
         return _none(Unknown(Cause.NOT_MODELLED, f"{scheduler} decides, not the default scheduler"), version)
     born = tuple(node for node in cluster.nodes if node.born)
-    cluster = msgspec.structs.replace(cluster, nodes=born)
-    answers = feasible_now(pod, cluster, volumes)
+    cluster = msgspec.structs.replace(cluster, nodes=born, version=version)
+    answers = feasible_now(pod, cluster, volumes, version=version)
     feasible = tuple(node for node, answer in zip(born, answers, strict=True) if answer.ok is True)
     names = tuple(node.id for node in feasible)
     unknown = next((answer.ok for answer in answers if isinstance(answer.ok, Unknown)), None)
@@ -180,19 +200,13 @@ def _field(pod: Pod, cluster: Cluster, volumes: Sequence[NodeSelector] | Unknown
     if not feasible:
         message = unschedulable_message(answers, version=version)
         return _none(None, version, message=message)
-    scanned = nodes_to_find(len(born))
-    if len(feasible) > scanned:
-        why = Unknown(
-            Cause.NOT_MODELLED,
-            f"the scheduler stops at {scanned} of {len(feasible)} feasible nodes (of {len(born)} in all) from a start "
-            "that rotates: any feasible node is possible",
-        )
-        return _none(why, version, names)
+    if len(feasible) > nodes_to_find(len(born)):
+        return _none(sampled_why(len(feasible), len(born)), version, names)
     table = image_table(born)
     if len(feasible) == 1:
         # A single feasible node is taken without being scored.
-        odds = Odds({names[0]: Fraction(1)}, names, names, caveats=_caveats(pod, feasible, version))
-        return _Field(feasible, (0,), table, odds, version)
+        odds = Odds({names[0]: Fraction(1)}, names, names, caveats=_caveats(pod, cluster, feasible, version))
+        return Field(feasible, (0,), table, odds, version)
     scores = base_scores(pod, cluster, feasible, version)
     images = image_scores(pod.spec, feasible, table, version)
     if isinstance(scores, Unknown):
@@ -202,12 +216,24 @@ def _field(pod: Pod, cluster: Cluster, volumes: Sequence[NodeSelector] | Unknown
     base = tuple(sum(values[index] for values in scores.values()) for index in range(len(feasible)))
     totals = [one + image for one, image in zip(base, images, strict=True)]
     winners = tuple(name for name, total in zip(names, totals, strict=True) if total == max(totals))
-    odds = Odds(_uniform(names, winners), winners, names, caveats=_caveats(pod, feasible, version))
-    return _Field(feasible, base, table, odds, version)
+    odds = Odds(_uniform(names, winners), winners, names, caveats=_caveats(pod, cluster, feasible, version))
+    return Field(feasible, base, table, odds, version)
+
+
+def sizes_of(wanted: Sequence[str], field: Field, given: Mapping[str, int]) -> dict[str, int] | Unknown:
+    """Bytes of the pod's images that no node has, or why they are not known.
+
+    With a single feasible node the size does not matter, and is 0 where it was not given.
+    """
+    sizes = {normalised(name): size for name, size in given.items()}
+    unsized = [name for name in wanted if name not in field.table.images and name not in sizes]
+    if unsized and len(field.feasible) > 1:
+        return Unknown(Cause.NOT_COLLECTED, f"no node has the image {unsized[0]}", "give its size in bytes")
+    return {**dict.fromkeys(unsized, 0), **sizes}
 
 
 def _second_runs(
-    pod: Pod, field: _Field, wanted: Sequence[str], sizes: Mapping[str, int]
+    pod: Pod, field: Field, wanted: Sequence[str], sizes: Mapping[str, int]
 ) -> dict[str, Distribution] | Unknown:
     """Nodes with the same base total and the same of the pod's images are one class: its first member stands for it."""
     names = [node.id for node in field.feasible]
@@ -238,16 +264,21 @@ def _uniform(names: Sequence[str], winners: Sequence[str]) -> Distribution:
     return {name: Fraction(1, len(chosen)) if name in chosen else Fraction(0) for name in names}
 
 
-def _none(why: Unknown | None, version: SchedulerVersion, names: tuple[str, ...] = (), *, message: str = "") -> _Field:
-    return _Field((), (), ImageTable({}, 0), Odds(feasible=names, why_not=why, message=message), version)
+def no_field(why: Unknown) -> Field:
+    """Where there are no odds, for that reason."""
+    return _none(why, SchedulerVersion())
 
 
-def _caveats(pod: Pod, feasible: Sequence[NodeView], version: SchedulerVersion) -> tuple[str, ...]:
+def _none(why: Unknown | None, version: SchedulerVersion, names: tuple[str, ...] = (), *, message: str = "") -> Field:
+    return Field((), (), ImageTable({}, 0), Odds(feasible=names, why_not=why, message=message), version)
+
+
+def _caveats(pod: Pod, cluster: Cluster, feasible: Sequence[NodeView], version: SchedulerVersion) -> tuple[str, ...]:
     found = []
-    if any(volume.persistent_volume_claim is not None for volume in pod.spec.volumes):
-        found.append("how many volumes a node can still attach is not modelled")
-    if version.may_batch:
-        found.append("identical pods one after the other may reuse one list of nodes (OpportunisticBatching)")
+    if cluster.storage is None and any(volume.persistent_volume_claim is not None for volume in pod.spec.volumes):
+        found.append("how many volumes a node can still attach was not looked at")
+    if not version.compared:
+        found.append(f"the scores of Kubernetes 1.{version.minor} were not compared with its source")
     wanted = frozenset(pod_images(pod.spec, version))
     for node in feasible:
         listed = {name for image in node.images for name in image.names}

@@ -6,19 +6,23 @@ place, with its doubt; a class that refuses is kept with the scheduler's reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from clusterproof.errors import ClusterproofError
+from clusterproof.placement.claims import Claims, claims_of
+from clusterproof.placement.devices.read import inventory_of
 from clusterproof.placement.fargate import on_fargate
-from clusterproof.placement.filters import Feasibility, Needs, needs_of, structural
+from clusterproof.placement.feasibility import Feasibility
+from clusterproof.placement.filters import Rules, structural
 from clusterproof.placement.message import unschedulable_message
+from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import NodeView
-from clusterproof.placement.volumes import volume_selectors
+from clusterproof.placement.storage import storage_of
+from clusterproof.placement.volumes import volume_rules
+from clusterproof.placement.wishes import refused_by_pool
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, NodeSelector, PodSpec, Volume
+from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, PodSpec, Volume
 from clusterproof.snapshot.snapshot import Table
 from clusterproof.world.interfaces import POD_ENI
 from clusterproof.world.model import Interface, NodeClass, Workload
@@ -97,7 +101,8 @@ def places(world: World, workload: Workload) -> Places:
             (),
         )
     volumes = _volume_choices(world, workload)
-    judge, judge_plain = _Judge(world, with_branch), _Judge(world, needs)
+    devices = claims_of(workload.spec, workload.namespace, inventory_of(world, workload.spec, workload.namespace))
+    judge, judge_plain = _Judge(world, with_branch, devices), _Judge(world, needs, devices)
     on_fargate_too = bool(world.fargate.of(workload)) or any(item.fargate for item in world.classes)
     found: list[Place] = []
     refused: list[Refusal] = []
@@ -111,6 +116,9 @@ def places(world: World, workload: Workload) -> Places:
         if truth is False and isinstance(branch, Unknown) and decided is None:
             # Without a branch interface it may fit all the same.
             truth = all_of((any_of(judge_plain.of(node_class, choice).ok for choice in volumes), branch))
+        if isinstance(truth, Unknown) and not node_class.born:
+            by_pool = refused_by_pool(world, workload.spec, node_class.group, view_of(node_class))
+            truth, answers = (truth, answers) if by_pool is None else (False, [by_pool])
         if truth is False:
             refused.append(Refusal(node_class, answers[0]))
             if not today.isdisjoint(node_class.nodes):
@@ -130,23 +138,52 @@ class _Judge:
     nodes' table: worlds of snapshots that differ in anything else share them, and so do workloads with one template.
     """
 
-    def __init__(self, world: World, needs: Needs) -> None:
+    def __init__(self, world: World, needs: Needs, devices: Claims) -> None:
         self._world = world
         self._needs = needs
+        self._devices = devices
         nodes = world.snapshot.tables.get(kinds.NODES.name)
         memo: _Answers = {} if nodes is None else nodes.derived(_no_answers)
         spec = msgspec.json.encode((needs.spec, needs.pinned), order="deterministic")
         self._known = memo.setdefault(spec, {})
 
-    def of(self, node_class: NodeClass, volumes: Sequence[NodeSelector] | Unknown) -> Feasibility:
+    def of(self, node_class: NodeClass, volumes: Rules) -> Feasibility:
         """Whether the pod may ever run there, with one of its choices of volumes."""
         view, key = self._world.memo.get(("view", node_class.id)) or self._view(node_class)
+        if self._devices.inventory is not None:
+            return self._with_devices(node_class, view, volumes)
         if volumes:
             return structural(self._needs, view, volumes)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = structural(self._needs, view, volumes)
         return found
+
+    def _with_devices(self, node_class: NodeClass, view: NodeView, volumes: Rules) -> Feasibility:
+        """Nodes of a class may publish different devices: one that has them is enough."""
+        if not node_class.nodes:
+            view = msgspec.structs.replace(view, like=self._sibling(node_class))
+        answers = []
+        for name in node_class.nodes or ("",):
+            one = msgspec.structs.replace(view, name=name) if name else view
+            answers.append(structural(self._needs, one, volumes, self._devices))
+            if answers[-1].ok is True or not self._needs.claims:
+                break
+        undecided = (answer for answer in answers if isinstance(answer.ok, Unknown))
+        return answers[-1] if answers[-1].ok is True else next(undecided, answers[0])
+
+    def _sibling(self, node_class: NodeClass) -> str:
+        """A node of today of the same group, and of the same instance type where both are known."""
+        kind = node_class.labels.get(_INSTANCE_TYPE)
+        names = (
+            other.nodes[0]
+            for other in self._world.classes
+            if other.nodes
+            and other.born
+            and other.group == node_class.group
+            and kind in (None, other.labels.get(_INSTANCE_TYPE))
+        )
+        return next(names, "")
 
     def _view(self, node_class: NodeClass) -> tuple[NodeView, bytes]:
         view = view_of(node_class)
@@ -155,6 +192,7 @@ class _Judge:
         return made
 
 
+_INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 _Answers = dict[bytes, dict[bytes, Feasibility]]
 
 
@@ -191,8 +229,9 @@ def view_of(node_class: NodeClass) -> NodeView:
     )
 
 
-def _volume_choices(world: World, workload: Workload) -> list[Sequence[NodeSelector] | Unknown]:
-    """What bound volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
+def _volume_choices(world: World, workload: Workload) -> list[Rules]:
+    """What volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
+    made = tuple(one for one in workload.spec.volumes if one.ephemeral is not None)
     names: tuple[tuple[str, ...], ...] = workload.claims or (
         tuple(
             volume.persistent_volume_claim.claim_name
@@ -203,24 +242,16 @@ def _volume_choices(world: World, workload: Workload) -> list[Sequence[NodeSelec
     if workload.claims and workload.kind == "StatefulSet" and (workload.replicas or 0) > len(workload.pod_names):
         # Pods that are still to come may get volumes of their own, which bind nothing yet.
         names = (*names, ())
-    snapshot = world.snapshot
-    claims_missing = snapshot.missing(kinds.CLAIMS, workload.namespace)
-    volumes_missing = snapshot.missing(kinds.VOLUMES)
-    result: list[Sequence[NodeSelector] | Unknown] = []
-    for claims in names:
-        if not claims:
-            result.append(())
-            continue
-        volumes = tuple(Volume(name, ClaimSource(name)) for name in claims)
-        spec = msgspec.structs.replace(workload.spec, volumes=volumes)
-        by_key = {f"{obj.metadata.namespace}/{obj.metadata.name}": obj for obj in snapshot.objects(kinds.CLAIMS)}
-        by_name = {obj.metadata.name: obj for obj in snapshot.objects(kinds.VOLUMES)}
-        result.append(
-            volume_selectors(
-                spec,
-                workload.namespace,
-                by_key if claims_missing is None or by_key else claims_missing,
-                by_name if volumes_missing is None or by_name else volumes_missing,
-            )
+    if not made and not any(names):
+        return [()]
+    storage = storage_of(world.snapshot, workload.namespace)
+    return [
+        volume_rules(
+            msgspec.structs.replace(
+                workload.spec, volumes=(*(Volume(name, ClaimSource(name)) for name in claims), *made)
+            ),
+            workload.namespace,
+            storage,
         )
-    return result
+        for claims in names
+    ]

@@ -17,11 +17,22 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from clusterproof.placement.quantity import amount
-from clusterproof.snapshot.kubernetes import ContainerPort, Pod, PodSpec, Quantity, Resources
+from clusterproof.placement.version import SchedulerVersion
+from clusterproof.snapshot.kubernetes import (
+    Container,
+    ContainerPort,
+    ContainerStatus,
+    Pod,
+    PodSpec,
+    Quantity,
+    Resources,
+)
 
 Amounts = dict[str, int]
 """Resource name to amount: ``cpu`` in millicores, the rest in whole units."""
 
+NATIVE = ("cpu", "memory", "ephemeral-storage")
+"""The resources that every node has, in the scheduler's order."""
 DEFAULT_REQUESTS: Mapping[str, int] = {"cpu": 100, "memory": 200 * 1024 * 1024}
 FINISHED_PHASES = frozenset({"Succeeded", "Failed"})
 
@@ -114,20 +125,24 @@ def is_scheduled_resource(name: str) -> bool:
 
     Scalar are extended resources, huge pages and attachable volumes (``IsScalarResourceName``).
     """
-    if name in ("cpu", "memory", "ephemeral-storage"):
+    if name in NATIVE:
         return True
     return "/" in name or name.startswith(("hugepages-", "attachable-volumes-"))
 
 
-def host_ports(spec: PodSpec) -> tuple[HostPort, ...]:
-    """The ports that the pod takes on its node.
+def host_ports(spec: PodSpec, version: SchedulerVersion | None = None) -> tuple[HostPort, ...]:
+    """The ports that the pod takes on its node, as the scheduler counts them.
 
     A pod on the host network takes each of its container ports: the API server writes them down as host ports
-    when it makes the pod (``defaultHostNetworkPorts``), so a template may not show them yet.
+    when it makes the pod (``defaultHostNetworkPorts``), so a template may not show them yet. The ports of sidecars
+    count from 1.34 (``pkg/scheduler/util/utils.go``, ``GetHostPorts``; v1.33.0 reads containers alone).
     """
+    sidecars: tuple[Container, ...] = ()
+    if version is not None and version.minor >= 34:
+        sidecars = tuple(one for one in spec.init_containers if one.restart_policy == "Always")
     return tuple(
         HostPort(number, port.protocol or "TCP", port.host_ip or "0.0.0.0")  # noqa: S104 - the API's own default
-        for container in spec.containers
+        for container in (*sidecars, *spec.containers)
         for port in container.ports
         if (number := _host_port(port, host_network=spec.host_network)) > 0
     )
@@ -177,17 +192,63 @@ class Load(msgspec.Struct, frozen=True):
     ports: tuple[HostPort, ...]
 
 
-def load(pods: Sequence[Pod], *, for_scores: bool = True) -> Load:
+def load(pods: Sequence[Pod], *, for_scores: bool = True, version: SchedulerVersion | None = None) -> Load:
     """Sum of the pods of one node (``NodeInfo.Requested``, ``NonZeroRequested``, ``UsedPorts``).
 
     Args:
         pods: those of the node that are not finished.
         for_scores: also sum what is assumed, which filters do not read.
+        version: the scheduler's; from 1.33 what a pod holds while it is resized counts.
     """
     requested: Amounts = {}
     assumed: Amounts = {}
+    resizes = version is not None and version.minor >= 33
     for pod in pods:
-        _add(requested, pod_requests(pod.spec))
+        spec = held(pod) if resizes else pod.spec
+        _add(requested, pod_requests(spec))
         if for_scores:
-            _add(assumed, pod_requests(pod.spec, DEFAULT_REQUESTS))
-    return Load(requested, assumed, len(pods), tuple(port for pod in pods for port in host_ports(pod.spec)))
+            _add(assumed, pod_requests(spec, DEFAULT_REQUESTS))
+    ports = tuple(port for pod in pods for port in host_ports(pod.spec, version))
+    return Load(requested, assumed, len(pods), ports)
+
+
+def held(pod: Pod) -> PodSpec:
+    """The spec of a running pod with requests raised to what it holds: the most of wanted, admitted and in force.
+
+    On by default from 1.33 (InPlacePodVerticalScaling). Source: component-helpers ``resource/helpers.go``
+    (``determineEffectiveRequests``; at the level of the pod from 1.36). A resize that the kubelet has called infeasible
+    does not count there what is wanted; here it does, as conditions of pods are not read.
+    """
+    status, spec = pod.status, pod.spec
+    known = {one.name: one for one in (*status.container_statuses, *status.init_container_statuses) if one.resources}
+    changes: dict[str, object] = {}
+    if known:
+        containers = tuple(_held(one, known.get(one.name)) for one in spec.containers)
+        sidecars = tuple(
+            _held(one, known.get(one.name)) if one.restart_policy == "Always" else one for one in spec.init_containers
+        )
+        if containers != spec.containers or sidecars != spec.init_containers:
+            changes = {"containers": containers, "init_containers": sidecars}
+    if spec.resources is not None and status.resources is not None:
+        most = _most(spec.resources.requests, status.resources.requests, status.allocated_resources)
+        changes["resources"] = msgspec.structs.replace(spec.resources, requests=most)
+    return msgspec.structs.replace(spec, **changes) if changes else spec
+
+
+def _held(container: Container, status: ContainerStatus | None) -> Container:
+    if status is None or status.resources is None:
+        return container
+    wanted = effective(container.resources)
+    most = _most(wanted, status.resources.requests, status.allocated_resources)
+    if most == wanted:
+        return container
+    return msgspec.structs.replace(container, resources=msgspec.structs.replace(container.resources, requests=most))
+
+
+def _most(*given: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    result: dict[str, Quantity] = {}
+    for one in given:
+        for name, quantity in one.items():
+            if name not in result or amount(name, quantity) > amount(name, result[name]):
+                result[name] = quantity
+    return result

@@ -26,6 +26,7 @@ SYSTEM_DEFAULTS = (
     TopologySpreadConstraint(HOSTNAME, max_skew=3, when_unsatisfiable="ScheduleAnyway"),
     TopologySpreadConstraint("topology.kubernetes.io/zone", max_skew=5, when_unsatisfiable="ScheduleAnyway"),
 )
+ACTIONS = ("DoNotSchedule", "ScheduleAnyway")
 _NO_DOMAIN = 2**31 - 1
 
 Admits = Callable[[NodeView], Truth]
@@ -132,6 +133,29 @@ def refusal(state: State, pod: Pod, node: NodeView) -> str:
     return ""
 
 
+def scored_constraints(pod: Pod, cluster: Cluster) -> tuple[Constraint, ...]:
+    """The pod's own soft constraints; the system's where it has no constraint at all and something owns it."""
+    if pod.spec.topology_spread_constraints:
+        return constraints_of(pod, "ScheduleAnyway")
+    if cluster.default_spread is None:
+        return ()
+    return tuple(Constraint(one, cluster.default_spread) for one in SYSTEM_DEFAULTS)
+
+
+def tells_apart(pod: Pod, cluster: Cluster, feasible: Sequence[NodeView]) -> bool:
+    """Whether spreading may score two of the nodes differently, whichever of them are compared.
+
+    It does not where no pod is counted anywhere and the nodes have the same of the topology labels.
+
+    Raises:
+        UndecidedError: a topology label of a node is not known.
+    """
+    constraints = scored_constraints(pod, cluster)
+    if len({tuple(label(node, one.key) is None for one in constraints) for node in feasible}) > 1:
+        return True
+    return any(one.count(node, pod.metadata.namespace) for one in constraints for node in cluster.nodes)
+
+
 def scores(pod: Pod, cluster: Cluster, feasible: Sequence[NodeView], admits: Admits) -> list[int] | None:
     """Normalised 0 to 100 per feasible node; ``None`` when no soft constraint applies.
 
@@ -139,12 +163,7 @@ def scores(pod: Pod, cluster: Cluster, feasible: Sequence[NodeView], admits: Adm
         UndecidedError: a label or taint that decides is not known.
     """
     own = bool(pod.spec.topology_spread_constraints)
-    if own:
-        constraints = constraints_of(pod, "ScheduleAnyway")
-    elif cluster.default_spread is not None:
-        constraints = tuple(Constraint(one, cluster.default_spread) for one in SYSTEM_DEFAULTS)
-    else:
-        constraints = ()
+    constraints = scored_constraints(pod, cluster)
     if not constraints:
         return None
     # With the system defaults a node may lack the zone label and still be spread by host name.

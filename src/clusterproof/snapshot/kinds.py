@@ -40,6 +40,14 @@ VOLUME_ATTACHMENTS = kubernetes_kind(
 PRIORITY_CLASSES = kubernetes_kind(
     "priorityclasses", k8s.PriorityClass, "PriorityClass", "scheduling.k8s.io", namespaced=False
 )
+RESOURCE_CLAIMS = kubernetes_kind("resourceclaims", k8s.ResourceClaim, "ResourceClaim", "resource.k8s.io")
+RESOURCE_CLAIM_TEMPLATES = kubernetes_kind(
+    "resourceclaimtemplates", k8s.ResourceClaimTemplate, "ResourceClaimTemplate", "resource.k8s.io"
+)
+RESOURCE_SLICES = kubernetes_kind(
+    "resourceslices", k8s.ResourceSlice, "ResourceSlice", "resource.k8s.io", namespaced=False
+)
+DEVICE_CLASSES = kubernetes_kind("deviceclasses", k8s.DeviceClass, "DeviceClass", "resource.k8s.io", namespaced=False)
 SERVICE_ACCOUNTS = kubernetes_kind("serviceaccounts", k8s.ServiceAccount, "ServiceAccount")
 CONFIG_MAPS = kubernetes_kind("configmaps", k8s.ConfigMap, "ConfigMap")
 CRDS = kubernetes_kind(

@@ -73,10 +73,15 @@ class Instance(Ec2, frozen=True):
     tags: tuple[Tag, ...] = ()
 
 
+class MemoryInfo(Ec2, frozen=True):
+    size_in_mib: int = field(default=0, name="SizeInMiB")
+
+
 class GpuDevice(Ec2, frozen=True):
     name: str = ""
     manufacturer: str = ""
     count: int = 0
+    memory_info: MemoryInfo = field(default_factory=MemoryInfo)
 
 
 class GpuInfo(Ec2, frozen=True):
@@ -87,12 +92,25 @@ class VCpuInfo(Ec2, frozen=True):
     default_v_cpus: int = field(default=0, name="DefaultVCpus")
 
 
-class MemoryInfo(Ec2, frozen=True):
-    size_in_mib: int = field(default=0, name="SizeInMiB")
+class NeuronCoreInfo(Ec2, frozen=True):
+    count: int = 0
+
+
+class NeuronDevice(Ec2, frozen=True):
+    """``core_info`` is of one device."""
+
+    name: str = ""
+    count: int = 0
+    core_info: NeuronCoreInfo = field(default_factory=NeuronCoreInfo)
+
+
+class NeuronInfo(Ec2, frozen=True):
+    neuron_devices: tuple[NeuronDevice, ...] = ()
 
 
 class ProcessorInfo(Ec2, frozen=True):
     supported_architectures: tuple[str, ...] = ()
+    manufacturer: str = ""
 
 
 class InstanceTypeInfo(Ec2, frozen=True):
@@ -100,6 +118,7 @@ class InstanceTypeInfo(Ec2, frozen=True):
     v_cpu_info: VCpuInfo = field(default_factory=VCpuInfo, name="VCpuInfo")
     memory_info: MemoryInfo = field(default_factory=MemoryInfo)
     gpu_info: GpuInfo | None = None
+    neuron_info: NeuronInfo | None = None
     processor_info: ProcessorInfo = field(default_factory=ProcessorInfo)
 
 
@@ -137,8 +156,17 @@ class LaunchTemplateSpecification(Ec2, frozen=True):
     version: str = ""
 
 
+class InstanceRequirements(Ec2, frozen=True):
+    """Attributes by which instance types are chosen; of them only the names, which may have ``*``, are read."""
+
+    allowed_instance_types: tuple[str, ...] = ()
+
+
 class LaunchTemplateOverride(Ec2, frozen=True):
+    """``instance_requirements`` stand in the place of a type, also of the launch template's own."""
+
     instance_type: str = ""
+    instance_requirements: InstanceRequirements | None = None
     launch_template_specification: LaunchTemplateSpecification | None = None
 
 

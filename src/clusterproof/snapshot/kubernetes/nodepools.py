@@ -26,11 +26,17 @@ class NodePoolTemplateMetadata(Obj, frozen=True):
     annotations: Labels = field(default_factory=dict)
 
 
+class NodePoolRequirement(SelectorRequirement, frozen=True):
+    """``min_values``: of so many values there must be types to choose among; ``operator`` may also be Gte or Lte."""
+
+    min_values: int | None = None
+
+
 class NodePoolTemplateSpec(Obj, frozen=True):
     """``startup_taints`` are lifted by what starts on the node; pods need not tolerate them."""
 
     node_class_ref: NodeClassRef = field(default_factory=NodeClassRef)
-    requirements: tuple[SelectorRequirement, ...] = ()
+    requirements: tuple[NodePoolRequirement, ...] = ()
     taints: tuple[Taint, ...] = ()
     startup_taints: tuple[Taint, ...] = ()
 
@@ -72,7 +78,9 @@ class Selected(Obj, frozen=True):
 
 
 class KubeletSettings(Obj, frozen=True):
-    max_pods: int | None = None
+    """``max_pods`` may be an expression over the instance type (CEL), which stands as its text."""
+
+    max_pods: int | str | None = None
 
 
 class AmiTerm(Obj, frozen=True):

@@ -14,6 +14,7 @@ from clusterproof.snapshot.kubernetes.meta import (
     PodMetadata,
     Quantity,
 )
+from clusterproof.snapshot.kubernetes.storage import Disk, EbsVolume, EphemeralSource
 
 
 class ContainerPort(Obj, frozen=True):
@@ -24,9 +25,17 @@ class ContainerPort(Obj, frozen=True):
     host_ip: str = field(default="", name="hostIP")
 
 
+class ContainerClaim(Obj, frozen=True):
+    """A claim of the pod that a container uses: all of it, or one of its requests."""
+
+    name: str = ""
+    request: str = ""
+
+
 class Resources(Obj, frozen=True):
     requests: dict[str, Quantity] = field(default_factory=dict)
     limits: dict[str, Quantity] = field(default_factory=dict)
+    claims: tuple[ContainerClaim, ...] = ()
 
 
 class EnvSource(Obj, frozen=True):
@@ -45,6 +54,12 @@ class SecurityContext(Obj, frozen=True):
     privileged: bool = False
 
 
+class RestartRule(Obj, frozen=True):
+    """``action``: Restart, RestartAllContainers."""
+
+    action: str = ""
+
+
 class Container(Obj, frozen=True):
     name: str = ""
     image: str = ""
@@ -55,6 +70,7 @@ class Container(Obj, frozen=True):
     env: tuple[EnvVar, ...] = ()
     env_from: tuple[EnvSource, ...] = ()
     restart_policy: str = ""
+    restart_policy_rules: tuple[RestartRule, ...] = ()
     security_context: SecurityContext = SecurityContext()
 
 
@@ -123,22 +139,51 @@ class VolumeSource(Obj, frozen=True):
     """A source of a volume of which only that it is there is read."""
 
 
+class ImageSource(Obj, frozen=True):
+    """An image that is mounted as a volume (``spec.volumes[].image``)."""
+
+    reference: str = ""
+
+
 class Volume(Obj, frozen=True):
     name: str = ""
     persistent_volume_claim: ClaimSource | None = None
     host_path: VolumeSource | None = None
     csi: VolumeSource | None = None
-    ephemeral: VolumeSource | None = None
+    ephemeral: EphemeralSource | None = None
+    image: ImageSource | None = None
+    aws_elastic_block_store: EbsVolume | None = None
+    gce_persistent_disk: Disk | None = None
+    iscsi: Disk | None = None
+    rbd: Disk | None = None
 
 
 class PodResourceClaim(Obj, frozen=True):
-    """A claim of dynamic resource allocation that a pod uses."""
+    """A claim of dynamic resource allocation that a pod uses: one that is there, or one made for it from a template."""
+
+    name: str = ""
+    resource_claim_name: str = ""
+    resource_claim_template_name: str = ""
+
+
+class PodResourceClaimStatus(Obj, frozen=True):
+    """The claim that was made for the pod; an empty name says that none is needed."""
+
+    name: str = ""
+    resource_claim_name: str = ""
+
+
+class SchedulingGate(Obj, frozen=True):
+    """As long as a pod has one, the scheduler does not look at it."""
 
     name: str = ""
 
 
 class PodSpec(Obj, frozen=True):
-    """``resources`` is what the pod asks for as a whole (pod-level resources, Kubernetes 1.32 and later)."""
+    """``resources`` is what the pod asks for as a whole (pod-level resources, Kubernetes 1.32 and later).
+
+    ``priority`` is what the API server made of the class, so a template does not have it.
+    """
 
     containers: tuple[Container, ...] = ()
     init_containers: tuple[Container, ...] = ()
@@ -157,6 +202,11 @@ class PodSpec(Obj, frozen=True):
     subdomain: str = ""
     resource_claims: tuple[PodResourceClaim, ...] = ()
     resources: Resources | None = None
+    priority: int | None = None
+    priority_class_name: str = ""
+    preemption_policy: str = ""
+    scheduling_gates: tuple[SchedulingGate, ...] = ()
+    host_users: bool | None = None
 
 
 class Condition(Obj, frozen=True):
@@ -165,10 +215,25 @@ class Condition(Obj, frozen=True):
     reason: str = ""
 
 
+class ContainerStatus(Obj, frozen=True):
+    """What a container has now (``resources``), and what the kubelet has admitted (``allocatedResources``)."""
+
+    name: str = ""
+    resources: Resources | None = None
+    allocated_resources: dict[str, Quantity] = field(default_factory=dict)
+
+
 class PodStatus(Obj, frozen=True):
     phase: str = ""
     pod_ip: str = field(default="", name="podIP")
     host_ip: str = field(default="", name="hostIP")
+    resource_claim_statuses: tuple[PodResourceClaimStatus, ...] = ()
+    nominated_node_name: str = ""
+    start_time: str = ""
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    resources: Resources | None = None
+    allocated_resources: dict[str, Quantity] = field(default_factory=dict)
 
 
 class Pod(Obj, frozen=True):

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from msgspec import field
 
-from clusterproof.snapshot.kubernetes.meta import Labels, Metadata, NodeSelector, Obj
+from clusterproof.snapshot.kubernetes.meta import Labels, LabelSelector, Metadata, NodeSelector, Obj, Quantity
+
+
+class StorageRequest(Obj, frozen=True):
+    requests: dict[str, Quantity] = field(default_factory=dict)
 
 
 class ClaimSpec(Obj, frozen=True):
@@ -16,6 +20,10 @@ class ClaimSpec(Obj, frozen=True):
     volume_name: str = ""
     storage_class_name: str | None = None
     access_modes: tuple[str, ...] = ()
+    resources: StorageRequest = field(default_factory=StorageRequest)
+    volume_mode: str = "Filesystem"
+    selector: LabelSelector | None = None
+    volume_attributes_class_name: str = ""
 
 
 class ClaimStatus(Obj, frozen=True):
@@ -37,15 +45,61 @@ class CsiVolume(Obj, frozen=True):
     volume_handle: str = ""
 
 
+class EbsVolume(Obj, frozen=True):
+    """The in-tree source of EBS, which the CSI driver serves: ``vol-…`` or ``aws://zone/vol-…``."""
+
+    volume_id: str = field(default="", name="volumeID")
+
+
+class Disk(Obj, frozen=True):
+    """A source whose disk the scheduler keeps from two mounts on one node, by the members that name it."""
+
+    pd_name: str = ""
+    iqn: str = ""
+    monitors: tuple[str, ...] = ()
+    pool: str = "rbd"
+    image: str = ""
+    read_only: bool = False
+
+
+class ClaimTemplate(Obj, frozen=True):
+    spec: ClaimSpec = field(default_factory=ClaimSpec)
+
+
+class EphemeralSource(Obj, frozen=True):
+    """A claim is made for each pod, named ``POD-VOLUME``, and goes with it."""
+
+    volume_claim_template: ClaimTemplate = field(default_factory=ClaimTemplate)
+
+
+class ClaimReference(Obj, frozen=True):
+    namespace: str = ""
+    name: str = ""
+    uid: str = ""
+
+
 class PersistentVolumeSpec(Obj, frozen=True):
     node_affinity: VolumeNodeAffinity | None = None
     csi: CsiVolume | None = None
+    aws_elastic_block_store: EbsVolume | None = None
     storage_class_name: str = ""
+    access_modes: tuple[str, ...] = ()
+    capacity: dict[str, Quantity] = field(default_factory=dict)
+    volume_mode: str = "Filesystem"
+    claim_ref: ClaimReference | None = None
+    volume_attributes_class_name: str = ""
+
+
+class VolumeStatus(Obj, frozen=True):
+    """``phase``: Pending, Available, Bound, Released, Failed."""
+
+    phase: str = ""
 
 
 class PersistentVolume(Obj, frozen=True):
     metadata: Metadata
     spec: PersistentVolumeSpec = field(default_factory=PersistentVolumeSpec)
+    status: VolumeStatus = VolumeStatus()
 
 
 class TopologyRequirement(Obj, frozen=True):
