@@ -36,8 +36,10 @@ def generated() -> dict[str, str]:
         "docs/cli.md": commands(),
         "docs/report.md": reports.reference(),
         "docs/diff.md": reports.with_comparison((ROOT / "docs" / "diff.md").read_text("utf-8")),
+        "docs/place.md": reports.with_placement((ROOT / "docs" / "place.md").read_text("utf-8")),
         f"src/clusterproof/reports/{reports.REPORT}": encode(reports.schema()),
         f"src/clusterproof/reports/{reports.COMPARISON}": encode(reports.comparison()),
+        f"src/clusterproof/reports/{reports.PLACEMENT}": encode(reports.placement()),
     }
 
 

@@ -115,6 +115,8 @@ def custom_networking() -> Files:
     kube.api_server()
     kube.definitions()
     kube.accounts()
+    kube.storage()
+    kube.priorities()
     discovered = {
         "nvidia.com/gpu.count": "8",
         "nvidia.com/gpu.present": "true",

@@ -26,6 +26,10 @@ _PLURALS = {
     "ReplicaSet": "replicasets",
     "PersistentVolumeClaim": "persistentvolumeclaims",
     "PersistentVolume": "persistentvolumes",
+    "StorageClass": "storageclasses",
+    "CSINode": "csinodes",
+    "VolumeAttachment": "volumeattachments",
+    "PriorityClass": "priorityclasses",
     "ServiceAccount": "serviceaccounts",
     "ENIConfig": "eniconfigs",
     "CustomResourceDefinition": "customresourcedefinitions",
@@ -38,6 +42,10 @@ _NONE = {
     "cronjobs": ("batch/v1", "CronJobList"),
     "securitygrouppolicies": ("vpcresources.k8s.aws/v1beta1", "SecurityGroupPolicyList"),
     "eniconfigs": ("crd.k8s.amazonaws.com/v1alpha1", "ENIConfigList"),
+    "resourceclaims": ("resource.k8s.io/v1", "ResourceClaimList"),
+    "resourceclaimtemplates": ("resource.k8s.io/v1", "ResourceClaimTemplateList"),
+    "resourceslices": ("resource.k8s.io/v1", "ResourceSliceList"),
+    "deviceclasses": ("resource.k8s.io/v1", "DeviceClassList"),
 }
 
 

@@ -102,6 +102,8 @@ def build(spec: Spec, plugin_groups: tuple[str, ...] = ("gpu-worker",)) -> Files
     kube.api_server()
     kube.definitions()
     kube.accounts()
+    kube.storage()
+    kube.priorities()
     discovered = {
         "nvidia.com/gpu.count": "4",
         "nvidia.com/gpu.present": "true",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from worldgen.compute import control_plane_addresses, pod_addresses
@@ -18,6 +19,10 @@ _API = {
     "EndpointSlice": "discovery.k8s.io/v1",
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
     "ENIConfig": "crd.k8s.amazonaws.com/v1alpha1",
+    "StorageClass": "storage.k8s.io/v1",
+    "CSINode": "storage.k8s.io/v1",
+    "VolumeAttachment": "storage.k8s.io/v1",
+    "PriorityClass": "scheduling.k8s.io/v1",
 }
 
 
@@ -339,6 +344,48 @@ class Kube:
             names = {"kind": kind, "plural": plural}
             body = {"group": group, "names": names, "scope": scope}
             self.add("CustomResourceDefinition", "", f"{plural}.{group}", spec=body)
+
+    def storage(self) -> None:
+        """The storage class gp3, what the EBS driver says of each node, and what is attached where."""
+        self.add(
+            "StorageClass",
+            "",
+            "gp3",
+            parameters={"type": "gp3"},
+            provisioner="ebs.csi.aws.com",
+            reclaimPolicy="Delete",
+            volumeBindingMode="WaitForFirstConsumer",
+        )
+        for box in self.boxes:
+            # EBS User Guide, "Amazon EBS volume limits for Amazon EC2 instances": 28 attachments, the root volume and
+            # the network interface among them.
+            driver = {
+                "allocatable": {"count": 26},
+                "name": "ebs.csi.aws.com",
+                "nodeID": box.instance_id,
+                "topologyKeys": ["kubernetes.io/os", "topology.ebs.csi.aws.com/zone", "topology.kubernetes.io/zone"],
+            }
+            self.add("CSINode", "", box.name, spec={"drivers": [driver]})
+        bound = {
+            (raw["metadata"]["namespace"], raw["metadata"]["name"]): raw["spec"]["volumeName"]
+            for raw in self.objects.get("PersistentVolumeClaim", ())
+        }
+        for pod in self.objects["Pod"]:
+            for volume in pod["spec"].get("volumes", ()):
+                claim = volume.get("persistentVolumeClaim", {}).get("claimName", "")
+                name = bound.get((pod["metadata"]["namespace"], claim), "")
+                if name:
+                    self._attached(name, pod["spec"]["nodeName"])
+
+    def _attached(self, volume: str, node: str) -> None:
+        spec = {"attacher": "ebs.csi.aws.com", "nodeName": node, "source": {"persistentVolumeName": volume}}
+        name = f"csi-{hashlib.sha256(f'{volume}ebs.csi.aws.com{node}'.encode()).hexdigest()}"
+        self.add("VolumeAttachment", "", name, spec=spec)["status"] = {"attached": True}
+
+    def priorities(self) -> None:
+        """The two priority classes that every cluster has."""
+        for name, value in (("system-cluster-critical", 2_000_000_000), ("system-node-critical", 2_000_001_000)):
+            self.add("PriorityClass", "", name, preemptionPolicy="PreemptLowerPriority", value=value)
 
     def accounts(self) -> None:
         """The service accounts that pods use, and each namespace's own."""

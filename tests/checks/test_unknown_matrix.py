@@ -34,6 +34,13 @@ INDEPENDENT: dict[str, str] = {
     "endpointslices": "where the pods are today is evidence, never premise",
     "serviceaccounts": "no SecurityGroupPolicy selects by service account",
     "configmaps": "no rule reads them",
+    "storageclasses": "every claim is bound, and a bound volume says itself where it can be",
+    "csinodes": "how many volumes a node can still attach passes by itself: it decides now, never ever",
+    "volumeattachments": "as for csinodes",
+    "priorityclasses": "who may displace whom decides now, never ever",
+    **dict.fromkeys(
+        ("resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"), "no pod uses resource claims"
+    ),
     "customresourcedefinitions": "only Calico or Cilium beside the VPC CNI may have policies of their own",
     "securitygrouppolicies": "security groups for pods are off (ENABLE_POD_ENI)",
     "nodepools": "no Karpenter runs, EKS Auto Mode is off, and no CRD defines NodePools",

@@ -22,6 +22,7 @@ COMMANDS = (
     ("check", "--profile", "dynamo"),
     ("fix", "--profile", "dynamo"),
     ("why", "deploy/dynamo/vllm-agg-vllmdecodeworker", "svc/dynamo/dynamo-platform-etcd:2379"),
+    ("place", "deploy/dynamo/vllm-agg-vllmdecodeworker"),
     ("connections",),
     ("diagnose",),
     ("snapshot",),

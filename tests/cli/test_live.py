@@ -40,7 +40,9 @@ def stub(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stub]:
 
 
 @pytest.mark.usefixtures("bare")
-@pytest.mark.parametrize("command", [["check", *DEMO], ["connections"], ["fix", *DEMO], ["snapshot", "-o", "x"]])
+@pytest.mark.parametrize(
+    "command", [["check", *DEMO], ["connections"], ["place", "worker"], ["fix", *DEMO], ["snapshot", "-o", "x"]]
+)
 def test_nothing_to_talk_to_is_one_sentence(run: Run, command: list[str]) -> None:
     """Neither kubeconfig nor credentials: what is missing, what to do, status 4, and no file."""
     done = run(*command)

@@ -425,7 +425,56 @@ def _later(_made: Cloud, world: Objects) -> None:
     world["secrets"] = [helm_secret(release | {"chart": "dynamo-platform-1.5.0", "app_version": "1.5.0"})]
 
 
+WORKER = "vllm-agg-vllmdecodeworker"
+
+
+def _worker(world: Objects, **spec: Any) -> None:
+    """Changes the worker's template, and its pods with it."""
+    owned = [
+        item for item in world["deployments.apps"] + world["replicasets.apps"] if WORKER in item["metadata"]["name"]
+    ]
+    bodies = [item["spec"]["template"]["spec"] for item in owned]
+    bodies += [item["spec"] for item in world["pods"] if WORKER in item["metadata"]["name"]]
+    for body in bodies:
+        body.update(copy.deepcopy(spec))
+
+
+def _waiting(_made: Cloud, world: Objects) -> None:
+    """The worker has a claim whose volume is made where its pod lands: its class says where that can be."""
+    _add(
+        world,
+        "persistentvolumeclaims",
+        "model",
+        "dynamo",
+        spec={"storageClassName": "gp3"},
+        status={"phase": "Pending"},
+    )
+    _worker(world, volumes=[{"name": "model", "persistentVolumeClaim": {"claimName": "model"}}])
+
+
+def _devices(_made: Cloud, world: Objects) -> None:
+    """The worker has two claims of devices, one that is there and one made for each pod, which drivers publish by node."""
+    group = "resource.k8s.io"
+    request = {"devices": {"requests": [{"name": "one", "exactly": {"deviceClassName": "fast"}}]}}
+    _add(world, f"deviceclasses.{group}", "fast", spec={})
+    _add(world, f"resourceclaims.{group}", "shared", "dynamo", spec=request)
+    _add(world, f"resourceclaimtemplates.{group}", "own", "dynamo", spec={"spec": request})
+    for node in world["nodes"]:
+        name = node["metadata"]["name"]
+        devices = [{"name": f"d{number}"} for number in range(8)]
+        pool = {"name": name, "generation": 1, "resourceSliceCount": 1}
+        spec = {"driver": "dra.example.com", "nodeName": name, "pool": pool, "devices": devices}
+        _add(world, f"resourceslices.{group}", f"{name}-fast", spec=spec)
+    claims = [
+        {"name": "shared", "resourceClaimName": "shared"},
+        {"name": "own", "resourceClaimTemplateName": "own"},
+    ]
+    _worker(world, resourceClaims=claims)
+
+
 WORLDS: dict[str, Edit] = {
+    "waiting": _waiting,
+    "devices": _devices,
     "demo": _plain,
     "Dynamo 1.5": _later,
     "policies": _policies,

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMA: dict[str, Any] = schema.schema()
 
 
-SCHEMAS = {schema.REPORT: SCHEMA, schema.COMPARISON: schema.comparison()}
-PAGES = {schema.REPORT: "docs/report.md", schema.COMPARISON: "docs/diff.md"}
+SCHEMAS = {schema.REPORT: SCHEMA, schema.COMPARISON: schema.comparison(), schema.PLACEMENT: schema.placement()}
+PAGES = {schema.REPORT: "docs/report.md", schema.COMPARISON: "docs/diff.md", schema.PLACEMENT: "docs/place.md"}
 NAMES = sorted(SCHEMAS)
 
 
@@ -32,10 +32,12 @@ def test_published_schema_is_current(name: str) -> None:
 
 
 def test_references_are_current() -> None:
-    """docs/report.md and the tables of docs/diff.md are what the structs give."""
+    """docs/report.md and the tables of docs/diff.md and docs/place.md are what the structs give."""
     assert (ROOT / "docs" / "report.md").read_text("utf-8") == schema.reference()
     page = (ROOT / "docs" / "diff.md").read_text("utf-8")
     assert page == schema.with_comparison(page)
+    page = (ROOT / "docs" / "place.md").read_text("utf-8")
+    assert page == schema.with_placement(page)
 
 
 @pytest.mark.parametrize("name", NAMES)

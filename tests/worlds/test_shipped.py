@@ -143,9 +143,9 @@ def test_groups_are_those_of_the_page(snapshot: Snapshot) -> None:
 
 
 def test_sizes_stay_small() -> None:
-    """A world is data for a demonstration: below 420 kB, so that it loads at once."""
+    """A world is data for a demonstration: below 440 kB, so that it loads at once."""
     for name in WORLDS:
-        assert sum(path.stat().st_size for path in (worlds.WORLDS / name).rglob("*.json")) < 420_000
+        assert sum(path.stat().st_size for path in (worlds.WORLDS / name).rglob("*.json")) < 440_000
 
 
 def test_addresses_fit_their_subnets(snapshot: Snapshot) -> None:

@@ -12,7 +12,7 @@ Everything returned is a frozen, typed record. Errors are
 """
 
 from clusterproof.api.diagnosing import diagnose, diagnose_live
-from clusterproof.api.judging import check, connections, diff, render_fix, why
+from clusterproof.api.judging import check, connections, diff, place, render_fix, why
 from clusterproof.api.loading import (
     WORLDS,
     load,
@@ -36,6 +36,7 @@ __all__ = [
     "load_profile",
     "load_report",
     "load_world",
+    "place",
     "render_fix",
     "why",
 ]

@@ -1,4 +1,4 @@
-"""Judging what was read: reports, what changed between two, single connections, and fixes as text."""
+"""Judging what was read: reports, what changed between two, single connections, placements, and fixes as text."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clusterproof.checks.connections import Connection
     from clusterproof.checks.finding import Report, Waiver
     from clusterproof.checks.paths import Answer
+    from clusterproof.checks.placed import Placement
     from clusterproof.profiles.model import Level, Profile
     from clusterproof.snapshot.snapshot import Snapshot
 
@@ -155,6 +156,36 @@ def why(
 
     own = None if profile is None else load_profile(profile)
     return explain(snapshot, source, destination, on=on, profile=own)
+
+
+@paused()
+def place(
+    snapshot: Snapshot,
+    workload: str,
+    *,
+    profile: str | Profile | None = None,
+    replicas: int = 0,
+    runs: int = 0,
+    image_bytes: int = 0,
+) -> Placement:
+    """Where a workload's pods may land, on nodes of today and not yet born; why not elsewhere; and how likely.
+
+    Args:
+        snapshot: from :func:`load`.
+        workload: ``kind/namespace/name``, ``kind/name``, ``namespace/name``, ``name``, or a name of the profile.
+        profile: brings names, and the workloads of its own pod templates, which are not in the cluster.
+        replicas: say too where so many copies end up that are placed one after another; 0: do not.
+        runs: say too where so many runs land, one ending before the next begins; 0: do not.
+        image_bytes: size of each image that no node has; 0: as the profile says, else not known.
+
+    Raises:
+        NotFoundError: there is no such workload in the snapshot; with the nearest names.
+        UsageError: several workloads are meant, or copies of a DaemonSet.
+    """
+    from clusterproof.checks.placing import place as find
+
+    own = None if profile is None else load_profile(profile)
+    return find(snapshot, workload, profile=own, replicas=replicas, runs=runs, image_bytes=image_bytes)
 
 
 def connections(snapshot: Snapshot) -> tuple[Connection, ...]:

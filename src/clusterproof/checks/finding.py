@@ -85,6 +85,61 @@ class RowOdds(Record, frozen=True):
     fails_cached: float | None
 
 
+class SeriesOdds(Record, frozen=True):
+    """Runs one after another, each ended before the next begins: images stay on their nodes, nothing else does.
+
+    Attributes:
+        count: how many runs.
+        fails: the probability that run 1, 2, … fails.
+        expected: how many of them fail on average.
+        after_success: does a run after a success fail: ``never``, ``always``, ``sometimes``; null where none succeeds.
+        after_failure: the same after a failure; null where none fails.
+        next_after_success: the probability that the second run fails once the first succeeded; null where it cannot.
+        next_after_failure: the same once the first failed.
+    """
+
+    count: int
+    fails: tuple[float, ...]
+    expected: float
+    after_success: str | None
+    after_failure: str | None
+    next_after_success: float | None
+    next_after_failure: float | None
+
+
+class CopiesOdds(Record, frozen=True):
+    """All copies of the client placed anew, one after another, faster than images are pulled.
+
+    Attributes:
+        count: how many copies.
+        any_fails: the probability that at least one lands where it fails; null without odds.
+        expected: how many fail on average; null without odds.
+        unknown: why there are no odds; null where there are.
+    """
+
+    count: int
+    any_fails: float | None = None
+    expected: float | None = None
+    unknown: Unknown | None = None
+
+
+class OddsBounds(Record, frozen=True):
+    """What is certain of a first run where the scheduler looks at a part of the feasible nodes, from a hidden start.
+
+    Attributes:
+        least, most: the probability that a first run fails is between these, wherever the scheduler starts.
+        if_even: what it is if every feasible node is as likely as any other to be looked at (an assumption).
+        scanned: how many feasible nodes the scheduler looks for.
+        feasible: how many there are.
+    """
+
+    least: float
+    most: float
+    if_even: float
+    scanned: int
+    feasible: int
+
+
 class Odds(Record, frozen=True):
     """How likely a run fails, from the scheduler's own scores and tie-break.
 
@@ -94,6 +149,10 @@ class Odds(Record, frozen=True):
         rows: by client group.
         basis: what the numbers rest on, in a sentence (winners of how many nodes, image size).
         unknown: set when there are no odds; the numbers are then None.
+        image: whether where the image is can matter for later runs, in a clause; empty where that is not known.
+        series: ten runs one after another; null where later runs have no odds.
+        copies: of a client that wants several pods, all of them placed anew; else null.
+        bounds: set where the scheduler looks at a part of the nodes only, and something is certain all the same.
     """
 
     fails_first: float | None = None
@@ -101,6 +160,10 @@ class Odds(Record, frozen=True):
     rows: tuple[RowOdds, ...] = ()
     basis: str = ""
     unknown: Unknown | None = None
+    image: str = ""
+    series: SeriesOdds | None = None
+    copies: CopiesOdds | None = None
+    bounds: OddsBounds | None = None
 
 
 class Matrix(Record, frozen=True):

@@ -7,26 +7,47 @@ where the server's pods are now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+
+import msgspec
 
 from clusterproof.checks.cells import Cell
 from clusterproof.checks.context import Context
-from clusterproof.checks.finding import Odds, RowOdds
+from clusterproof.checks.finding import CopiesOdds, Odds, OddsBounds, RowOdds, SeriesOdds
 from clusterproof.checks.parties import Party
-from clusterproof.placement.node import Cluster, node_views
-from clusterproof.placement.odds import AfterCaching, after_caching
-from clusterproof.placement.odds import Odds as SchedulerOdds
-from clusterproof.placement.spread import default_selector
-from clusterproof.placement.version import scheduler_version
+from clusterproof.checks.today import cluster_today, next_pods
+from clusterproof.placement.node import Cluster
+from clusterproof.placement.odds import AfterCaching, Field, after_first, field_of, no_field, nodes_to_find
+from clusterproof.placement.repeats import Repeats, series
+from clusterproof.placement.replicas import replica_odds
+from clusterproof.placement.sampling import Looked, fails_of, look
+from clusterproof.placement.version import SchedulerVersion, scheduler_version
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import LabelSelector, Pod, PodMetadata
+from clusterproof.snapshot.kubernetes import Pod
 from clusterproof.world.model import Workload
 
-MANY_NODES = 100
-"""From so many nodes on, the scheduler samples and the odds hang on hidden state; nobody is scored then."""
+MANY_NODES = 1000
+"""From so many nodes on pods are read whole only for a client that few nodes may hold; else nobody is scored."""
+RUNS = 10
+"""How many runs a series has."""
+_SCORED = 6_000
+"""How many nodes are scored for the copies of one client before that is given up: it has to stay cheap here."""
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """What the scheduler is asked: a pod of the client in the cluster of today; ``whole`` with the pods there.
+
+    What its volumes ask, where they are and what a node can still attach, is read from the cluster's storage.
+    """
+
+    pod: Pod
+    cluster: Cluster
+    sizes: dict[str, int]
+    version: SchedulerVersion
+    whole: bool
 
 
 def odds_of(context: Context, client: Party, server: Party, cells: Sequence[Cell]) -> Odds:
@@ -37,34 +58,127 @@ def odds_of(context: Context, client: Party, server: Party, cells: Sequence[Cell
     if profile := context.world.fargate.of(workload):
         what = f"Fargate profile {profile} takes the pod, and the default scheduler decides nothing"
         return Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
-    if (unread := context.world.snapshot.missing(kinds.NODES)) is not None:
-        return Odds(unknown=unread)  # where a run lands is a matter of all nodes of today
+    snapshot = context.world.snapshot
+    # Where a run lands is a matter of all nodes and pods of today.
+    if (unread := snapshot.missing(kinds.NODES) or snapshot.missing(kinds.PODS)) is not None:
+        return Odds(unknown=unread)
     failing = _failing(context, server, cells)
     if isinstance(failing, Unknown):
         return Odds(unknown=failing)
-    answer = _scheduler(context, workload, client.image_bytes)
+    asked, field = _asked_once(context, workload, client, cells)
+    if isinstance(asked, Unknown):
+        return Odds(unknown=asked)
+    answer = after_first(asked.pod, field, asked.sizes)
     if answer.first.why_not is not None:
-        return Odds(unknown=answer.first.why_not)
+        return Odds(unknown=answer.first.why_not, bounds=_bounds(context, answer, asked, failing))
     if not answer.first.probability:
         return Odds(unknown=Unknown(Cause.NOT_MODELLED, answer.first.message or "no node can take it now"))
-    return _combined(context, answer, failing)
+    found = _combined(context, answer, failing)
+    if answer.why_not is None:
+        found = _with_series(found, series(asked.pod, field, asked.sizes, failing, runs=RUNS))
+    return msgspec.structs.replace(found, copies=_copies(context, workload, asked, failing))
 
 
-def _scheduler(context: Context, workload: Workload, image_bytes: int) -> AfterCaching:
-    snapshot = context.world.snapshot
-    nodes = snapshot.objects(kinds.NODES)
-    views = node_views(nodes, () if len(nodes) >= MANY_NODES else snapshot.objects(kinds.PODS))
-    metadata = PodMetadata(name="run", namespace=workload.namespace, labels=workload.labels)
-    pod = Pod(metadata, workload.spec)
-    images = [c.image for c in (*workload.spec.init_containers, *workload.spec.containers)]
-    sizes = dict.fromkeys(images, image_bytes) if image_bytes else {}
-    cluster = Cluster(
-        tuple(sorted(views, key=lambda view: view.id)), context.world.namespaces, _spread(context, workload)
-    )
-    version = scheduler_version(context.world.kubernetes_version)
+def _asked_once(
+    context: Context, workload: Workload, client: Party, cells: Sequence[Cell]
+) -> tuple[_Asked | Unknown, Field]:
+    """What the scheduler is asked of a client and what it answers: the same whomever the client has to reach."""
+    possible = frozenset(node for cell in cells for place in cell.clients for node in place.node_class.nodes)
+    key = ("odds", workload.id, client.image_bytes, possible)
+    if key not in context.world.memo:
+        context.world.memo[key] = _ask(context, workload, client, len(possible))
+    found: tuple[_Asked | Unknown, Field] = context.world.memo[key]
+    return found
+
+
+def _ask(context: Context, workload: Workload, client: Party, possible: int) -> tuple[_Asked | Unknown, Field]:
+    asked = _asked(context, workload, client, possible)
+    if isinstance(asked, Unknown):
+        return asked, no_field(asked)
+    field = field_of(asked.pod, asked.cluster, (), asked.version)
+    if not asked.whole and field.odds.why_not is None:
+        # Fewer nodes are left than a start would hide (cordons): then pods count after all.
+        asked = msgspec.structs.replace(asked, cluster=cluster_today(context.world, workload), whole=True)
+        field = field_of(asked.pod, asked.cluster, (), asked.version)
+    return asked, field
+
+
+def _asked(context: Context, workload: Workload, client: Party, possible: int) -> _Asked | Unknown:
+    version = scheduler_version(context.world.exact_version)
     if isinstance(version, Unknown):
-        return AfterCaching(SchedulerOdds(why_not=version), why_not=version)
-    return after_caching(pod, cluster, sizes, version=version)
+        return version
+    choices = next_pods(context.world, workload)
+    if len(choices) > 1:
+        what = "its pods have volumes in different places: which of them is next cannot be known"
+        return Unknown(Cause.NOT_ANSWERABLE, what)
+    nodes = len(context.world.snapshot.objects(kinds.NODES))
+    whole = nodes < MANY_NODES or possible <= nodes_to_find(nodes)
+    images = [c.image for c in (*workload.spec.init_containers, *workload.spec.containers)]
+    sizes = dict.fromkeys(images, client.image_bytes) if client.image_bytes else {}
+    cluster = cluster_today(context.world, workload, pods=whole)
+    return _Asked(choices[0][0], cluster, sizes, version, whole)
+
+
+def _bounds(
+    context: Context, answer: AfterCaching, asked: _Asked, failing: Mapping[str, Fraction]
+) -> OddsBounds | None:
+    """What is certain of a client of which the scheduler does not look at every feasible node."""
+    if not asked.whole or len(answer.first.feasible) <= nodes_to_find(len(asked.cluster.nodes)):
+        return None
+    key = ("bounds", id(asked))
+    if key not in context.world.memo:  # beside the question itself, which the memo keeps alive
+        context.world.memo[key] = look(asked.pod, asked.cluster, version=asked.version)
+    looked: Looked = context.world.memo[key]
+    if looked.why_not is not None or not looked.totals:
+        return None
+    fails = fails_of(looked, failing)
+    least, most, even = (float(share) for share in (fails.least, fails.most, fails.if_even))
+    return OddsBounds(least, most, even, looked.scanned, len(looked.feasible))
+
+
+def _with_series(found: Odds, runs: Repeats) -> Odds:
+    if runs.why_not is not None:
+        return found
+    told = SeriesOdds(
+        RUNS,
+        tuple(map(float, runs.fails)),
+        float(runs.expected),
+        runs.after_success,
+        runs.after_failure,
+        None if runs.next_after_success is None else float(runs.next_after_success),
+        None if runs.next_after_failure is None else float(runs.next_after_failure),
+    )
+    return msgspec.structs.replace(found, image=runs.image, series=told)
+
+
+def _copies(context: Context, workload: Workload, asked: _Asked, failing: Mapping[str, Fraction]) -> CopiesOdds | None:
+    """All copies that the client wants, placed anew: those that run today are taken away first."""
+    count = workload.replicas or 0
+    if count < 2 or workload.kind in ("Job", "CronJob"):
+        return None
+    own = frozenset(workload.pod_names)
+    nodes = tuple(
+        msgspec.structs.replace(
+            node,
+            pods=tuple(
+                pod for pod in node.pods if pod.metadata.namespace != workload.namespace or pod.metadata.name not in own
+            ),
+        )
+        for node in asked.cluster.nodes
+    )
+    cluster = msgspec.structs.replace(asked.cluster, nodes=nodes)
+    found = replica_odds(
+        asked.pod,
+        cluster,
+        count,
+        context.world.group_of_node,
+        failing,
+        version=asked.version,
+        evaluations=_SCORED,
+    )
+    if found.why_not is not None:
+        return CopiesOdds(count, unknown=found.why_not)
+    return CopiesOdds(count, float(found.any_fails), float(found.expected_failing))
 
 
 def _failing(context: Context, server: Party, cells: Sequence[Cell]) -> dict[str, Fraction] | Unknown:
@@ -145,11 +259,3 @@ def _combined(context: Context, answer: AfterCaching, failing: dict[str, Fractio
     for caveat in answer.first.caveats:
         basis += f"; {caveat}"
     return Odds(float(fails_first), fails_cached, tuple(rows), basis)
-
-
-def _spread(context: Context, workload: Workload) -> LabelSelector | None:
-    services = [
-        service for service in context.world.services.all().values() if service.metadata.namespace == workload.namespace
-    ]
-    owner = LabelSelector(workload.labels) if workload.kind in ("Deployment", "ReplicaSet", "StatefulSet") else None
-    return default_selector(workload.labels, services, owner)

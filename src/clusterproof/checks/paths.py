@@ -12,7 +12,7 @@ from clusterproof.checks.cells import Asker, Cell, Question, occurrences
 from clusterproof.checks.context import Context
 from clusterproof.checks.endpoints import behind, party_of
 from clusterproof.checks.finding import MatrixCell
-from clusterproof.checks.lookup import find_workload, known_if_read
+from clusterproof.checks.lookup import find_controller, known_if_read
 from clusterproof.checks.matrix import matrix_of
 from clusterproof.checks.parties import Party, Sides, unread_places
 from clusterproof.checks.questions import nobody
@@ -141,13 +141,8 @@ def _source(context: Context, text: str, profile: Profile | None) -> Workload:
 
 def _workload(context: Context, text: str, profile: Profile | None = None) -> Workload:
     """A workload by name; a pod stands for its controller."""
-    if _kind(text) in ("pod", "pods", "po"):
-        namespace, _, name = text.partition("/")[2].partition("/")
-        for workload in context.world.workloads:
-            if workload.namespace == namespace and name in workload.pod_names:
-                return workload
     try:
-        return find_workload(context.world, text)
+        return find_controller(context.world, text)
     except NotFoundError as error:
         if profile is not None or "did you mean" in str(error) or isinstance(error, UnknownNameError):
             raise

@@ -20,6 +20,7 @@ SUMMARIES = {
     "demo": "Check a cluster that ships with clusterproof: start here.",
     "check": "Check a cluster against a profile, for every node the scheduler may choose.",
     "why": "Say why one workload reaches another, or does not, hop by hop.",
+    "place": "Say where a workload may land, why not elsewhere, and how likely.",
     "connections": "List who reaches whom, between all workloads and Services.",
     "fix": "Print the proven change that makes failing requirements pass.",
     "diff": "Say what changed since a snapshot or report, or between two, and its verdicts.",

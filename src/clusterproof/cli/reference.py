@@ -14,7 +14,7 @@ _SHOWN = (
     "With real output: `demo`, `check`, `why`, `fix`, `connections`, `explain` in the [README](../README.md); `check`, "
     "`snapshot` and `permissions` on a live cluster in [live.md](live.md); `check --with` in "
     "[inputs.md](inputs.md#what-is-not-installed-yet); waivers, `--baseline` and `config` in [config.md](config.md); "
-    "`-o` in [formats.md](formats.md); [`diff`](diff.md); [`diagnose`](diagnose.md); [`profiles`](profiles.md); "
+    "`-o` in [formats.md](formats.md); [`place`](place.md); [`diff`](diff.md); [`diagnose`](diagnose.md); [`profiles`](profiles.md); "
     "`fix --as` in [fixes.md](fixes.md#renderings); `snapshot inspect` in [snapshot-format.md](snapshot-format.md)."
 )
 _INTRODUCTION = (

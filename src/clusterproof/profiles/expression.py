@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from clusterproof._cel import library
 from clusterproof.profiles.functions import FUNCTIONS
 from clusterproof.snapshot.fields import Cause, Unknown
 
@@ -131,7 +132,7 @@ def evaluate(expression: str, activation: Mapping[str, object]) -> bool | Unknow
         if any(f"{name}.".startswith(f"{path}.") or path.startswith(f"{name}.") for name in read)
     ]
     try:
-        result = program.execute(_library().Context(variables=variables, functions=dict(FUNCTIONS)))
+        result = program.execute(library().Context(variables=variables, functions=dict(FUNCTIONS)))
     except Exception as error:  # noqa: BLE001 - whatever CEL stumbles over makes the answer unknown
         return unknowns[0] if unknowns else Unknown(Cause.ERROR, f"{_short(expression)}: {_reason(error)}")
     except BaseException as error:
@@ -161,33 +162,11 @@ def _known(value: object, path: str, unread: list[tuple[str, Unknown]]) -> objec
     return value
 
 
-@functools.lru_cache(maxsize=1)
-def _library() -> Any:
-    """The extension module ``cel.cel``: the package around it imports its own command line, which takes 0.25 s."""
-    import importlib.machinery
-    import importlib.util
-    import logging
-    import sys
-
-    logging.getLogger("cel").setLevel(logging.CRITICAL + 1)  # it logs each error that we turn into an Unknown
-    package = importlib.util.find_spec("cel")
-    places = package.submodule_search_locations if package is not None else None
-    spec = importlib.machinery.PathFinder.find_spec("cel.cel", places)
-    if "cel.cel" in sys.modules or spec is None or spec.loader is None:
-        import cel
-
-        return cel
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["cel.cel"] = module  # it can be initialised once in a process: a later `import cel` finds this one
-    spec.loader.exec_module(module)
-    return module
-
-
 @functools.lru_cache(maxsize=256)
 def _compile(expression: str) -> Any:
     """The compiled program, or the sentence that says why there is none."""
     try:
-        return _library().compile(expression)
+        return library().compile(expression)
     except Exception as error:  # noqa: BLE001 - every refusal becomes a sentence
         match = re.search(r"ERROR: <input>:(\d+):(\d+): (?:Syntax error: )?([^\n]*)", str(error))
         if match is None:

@@ -1,7 +1,7 @@
 """The JSON Schemas of what is printed with ``-o json``, and their description in words, both from the structs.
 
-``report.schema.json``, ``comparison.schema.json``, ``docs/report.md`` and the tables of ``docs/diff.md`` are what this
-module makes; tests compare them. After a change of a struct: ``make generate``.
+``report.schema.json``, ``comparison.schema.json``, ``placement.schema.json``, ``docs/report.md`` and the tables of
+``docs/diff.md`` and ``docs/place.md`` are what this module makes; tests compare them. After a change of a struct: ``make generate``.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
-from clusterproof.checks import changes, finding
+from clusterproof.checks import changes, finding, placed
 from clusterproof.profiles import model
 from clusterproof.profiles.structdocs import DIALECT, attributes, cell, parts, summary, with_tables
 from clusterproof.reach import trace
 from clusterproof.snapshot import fields
 from clusterproof.verdict import algebra
 
-REPORT, COMPARISON = "report.schema.json", "comparison.schema.json"
+REPORT, COMPARISON, PLACEMENT = "report.schema.json", "comparison.schema.json", "placement.schema.json"
 """The published files, beside this module."""
 
 
@@ -31,6 +31,11 @@ def schema() -> dict[str, Any]:
 def comparison() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of what ``diff -o json`` prints."""
     return _schema(changes.Comparison, "comparison", "diff", changes.SCHEMA)
+
+
+def placement() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of what ``place -o json`` prints."""
+    return _schema(placed.Placement, "placement", "place", placed.SCHEMA)
 
 
 def _schema(root: type[msgspec.Struct], title: str, command: str, version: str) -> dict[str, Any]:
@@ -82,6 +87,16 @@ def with_comparison(page: str) -> str:
         ValueError: the page lacks the marks between which they stand.
     """
     sections = _sections(changes.Comparison.__name__, comparison(), "###")
+    return with_tables(page, "\n" + "\n\n".join(sections) + "\n")
+
+
+def with_placement(page: str) -> str:
+    """``docs/place.md`` with the tables of the placement's fields made anew.
+
+    Raises:
+        ValueError: the page lacks the marks between which they stand.
+    """
+    sections = _sections(placed.Placement.__name__, placement(), "###")
     return with_tables(page, "\n" + "\n\n".join(sections) + "\n")
 
 

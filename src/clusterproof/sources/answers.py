@@ -62,7 +62,7 @@ def assemble(
         cluster: the EKS cluster that is meant, where the answers hold several; may be empty.
         time: when reading began, RFC 3339 in UTC.
         sources: what it was read from, in the user's own words.
-        kubernetes_version: what ``/version`` says, for where EKS does not.
+        kubernetes_version: what ``/version`` says, for where EKS does not, or names the minor alone.
         notes: what was left aside and why, one plain sentence each.
 
     Raises:
@@ -97,7 +97,7 @@ def assemble(
             account=read.account,
             region=read.region,
             tool_version=__version__,
-            kubernetes_version=read.kubernetes_version or kubernetes_version,
+            kubernetes_version=identity.exact(read.kubernetes_version, kubernetes_version),
             sources=tuple(sources),
             notes=tuple(notes),
         ),

@@ -21,6 +21,14 @@ CUSTOM: tuple[Kind[Any], ...] = (
     *kinds.OTHER_POLICIES,
 )
 """Kinds that a CustomResourceDefinition brings: where none defines them, there are no objects."""
+LATER: tuple[Kind[Any], ...] = (
+    kinds.RESOURCE_CLAIMS,
+    kinds.RESOURCE_CLAIM_TEMPLATES,
+    kinds.RESOURCE_SLICES,
+    kinds.DEVICE_CLASSES,
+)
+"""Kinds that API servers serve by default only from Kubernetes 1.34 on (Dynamic Resource Allocation): where a server has
+none of them, there are no objects."""
 _EVERYWHERE_KINDS = (kinds.SERVICES, kinds.ENDPOINTS, kinds.ENDPOINT_SLICES, kinds.SERVICE_ACCOUNTS, kinds.CONFIG_MAPS)
 """Every cluster has some of these in more than one namespace."""
 _TAG_GROUP, _TAG_CLUSTER = "eks:nodegroup-name", "eks:cluster-name"

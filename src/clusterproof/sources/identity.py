@@ -121,6 +121,11 @@ def meta(tables: Mapping[str, Gathered], cluster: str) -> Meta:
     )
 
 
+def exact(eks: str, server: str) -> str:
+    """The control plane's version: EKS names the minor alone, and the API server of that minor its patch as well."""
+    return server if not eks or server.removeprefix("v").startswith(f"{eks}.") else eks
+
+
 def check_one_kube_system(uids: Mapping[str, str]) -> None:
     """The UID of namespace kube-system identifies a cluster.
 

@@ -264,8 +264,7 @@ class _Loading:
             account=read.account or next((other.account for other in metas if other.account), ""),
             region=read.region or next((other.region for other in metas if other.region), ""),
             tool_version=__version__,
-            kubernetes_version=read.kubernetes_version
-            or self.kubernetes_version
+            kubernetes_version=identity.exact(read.kubernetes_version, self.kubernetes_version)
             or next((other.kubernetes_version for other in metas if other.kubernetes_version), ""),
             sources=sources,
             notes=tuple(notes),

@@ -45,6 +45,9 @@ _BUILT_IN: dict[str, tuple[str, ...]] = {
     "admissionregistration.k8s.io/v1": ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
     "apiregistration.k8s.io/v1": ("apiservices",),
     "apiextensions.k8s.io/v1": ("customresourcedefinitions",),
+    "storage.k8s.io/v1": ("storageclasses", "csinodes", "volumeattachments"),
+    "scheduling.k8s.io/v1": ("priorityclasses",),
+    "resource.k8s.io/v1": ("resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"),
     "authentication.k8s.io/v1": (),
     "authorization.k8s.io/v1": (),
 }
@@ -68,6 +71,12 @@ _CLUSTER_SCOPED = {
     "mutatingwebhookconfigurations",
     "validatingwebhookconfigurations",
     "apiservices",
+    "storageclasses",
+    "csinodes",
+    "volumeattachments",
+    "priorityclasses",
+    "resourceslices",
+    "deviceclasses",
 }
 
 

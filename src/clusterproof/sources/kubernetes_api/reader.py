@@ -17,7 +17,7 @@ from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
 from clusterproof.sources.answers import Answer
-from clusterproof.sources.completeness import CUSTOM
+from clusterproof.sources.completeness import CUSTOM, LATER
 from clusterproof.sources.kubernetes_api import access, discovery, eks, pool
 from clusterproof.sources.kubernetes_api.client import Client, Stopped
 from clusterproof.sources.kubernetes_api.kubeconfig import Connection, connection
@@ -248,7 +248,7 @@ class _Reading:
         return Answer(kind, (), coverage, listing.gathered)
 
     def _absent(self, kind: Kind[Any]) -> Answer:
-        if kind in CUSTOM:
+        if kind in (*CUSTOM, *LATER):
             return Answer(kind, (), (Coverage(EVERYWHERE),))
         why = Unknown(
             Cause.NOT_ANSWERABLE,
