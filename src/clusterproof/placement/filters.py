@@ -15,13 +15,14 @@ allocation. Not modelled and not looked at: attach limits of volumes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from clusterproof.errors import ClusterproofError
 from clusterproof.placement import interpod, spread
+from clusterproof.placement.folded import labels_read, read_of
 from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.quantity import amount
 from clusterproof.placement.requests import (
@@ -121,6 +122,14 @@ def needs_of(spec: PodSpec, *, pinned: bool = False) -> Needs:
     )
 
 
+def read_by_structural(needs: Needs) -> bytes:
+    """What of a pod :func:`structural` reads: equal for templates that differ in nothing else."""
+    spec, affinity = needs.spec, needs.spec.affinity
+    wishes = affinity.node_affinity if affinity is not None else None
+    asked = (spec.tolerations, spec.node_selector, wishes, needs.requests, needs.topologies, needs.pinned, needs.claims)
+    return msgspec.json.encode(asked, order="deterministic")
+
+
 def structural(needs: Needs, node: NodeView, volumes: Sequence[NodeSelector] | Unknown = ()) -> Feasibility:
     """May the pod ever run on such a node (design rule 3)?
 
@@ -165,9 +174,28 @@ def feasible_now(pod: Pod, cluster: Cluster, volumes: Sequence[NodeSelector] | U
         even: spread.State | Unknown = _or_unknown(
             lambda: spread.filter_state(pod, cluster, lambda node: admits(pod.spec, node))
         )
-        return tuple(_now(needs, pod, node, volumes, near, even) for node in cluster.nodes)
+        known: dict[Hashable, Feasibility] = {}
+        labels = None if needs.pinned else labels_read(pod.spec, volumes, near)
+        resources = [name for name, _ in needs.requests]
+        answers: list[Feasibility] = []
+        for node in cluster.nodes:
+            read = None if labels is None else read_of(node, labels, resources)
+            answer = known.get(read)
+            if answer is None:
+                answer = _now(needs, pod, node, volumes, near, even)
+                if read is not None and not isinstance(answer.ok, Unknown):
+                    known[read] = answer
+            answers.append(with_name(answer, node))
+        return tuple(answers)
     except ClusterproofError as error:
         return tuple(_undecided("", Unknown(Cause.ERROR, str(error))) for _ in cluster.nodes)
+
+
+def with_name(answer: Feasibility, node: NodeView) -> Feasibility:
+    """An answer about a node that reads the same, with this node as its evidence."""
+    if answer.ref is None or not isinstance(node.name, str) or answer.ref.key == node.name:
+        return answer
+    return msgspec.structs.replace(answer, ref=msgspec.structs.replace(answer.ref, key=node.name))
 
 
 def admits(spec: PodSpec, node: NodeView) -> Truth:
