@@ -126,4 +126,5 @@ def _backends(world: World) -> Iterator[Backend]:
             yield services.backend(service, port)
 
 
-_order = attrgetter("client", "client_group", "server", "server_group", "service", "port")
+_order = attrgetter("client_group", "server", "server_group", "service", "port")
+"""Of rows of one client."""
