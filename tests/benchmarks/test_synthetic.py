@@ -8,7 +8,7 @@ import pytest
 
 import clusterproof
 from benchmarks.synthetic.cluster import synthetic
-from benchmarks.synthetic.plan import Plan, Size
+from benchmarks.synthetic.plan import PRESETS, Plan, Size
 from clusterproof.reach.addresses import AddressSet
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.snapshot import Snapshot
@@ -135,3 +135,48 @@ def test_sizes_of_which_no_cluster_can_be_made_are_refused(numbers: tuple[int, i
     """The sentence names the option to change."""
     with pytest.raises(ValueError, match="--"):
         Plan(Size(*numbers))
+
+
+def _sizes_of_groups(preset: str) -> list[int]:
+    snapshot = synthetic(Size(nodes=60, pods_per_node=10, policies=12, groups=6, preset=preset))
+    assert len(snapshot.objects(kinds.NODES)) == 60
+    assert len(snapshot.objects(kinds.NETWORK_POLICIES)) == 12
+    named = Counter(node.metadata.labels["eks.amazonaws.com/nodegroup"] for node in snapshot.objects(kinds.NODES))
+    assert len(named) == len(snapshot.objects(kinds.NODEGROUPS)) == 6
+    return sorted(named.values())
+
+
+def test_presets_have_the_groups_that_they_say() -> None:
+    """Uniform groups are of one size; of skewed ones one has more nodes than most of the others together."""
+    assert set(_sizes_of_groups("uniform")) == {10}
+    skewed = _sizes_of_groups("skewed")
+    assert skewed[-1] > sum(skewed[:-2])
+    assert sum(_sizes_of_groups("adversarial")) == 60
+
+
+def test_the_adversarial_preset_lets_nothing_fold() -> None:
+    """A block for each subnet of each group, and labels of its own for each workload; uniform has neither."""
+
+    def blocks_and_labels(preset: str) -> tuple[int, int, int]:
+        snapshot = synthetic(Size(nodes=24, pods_per_node=10, policies=12, groups=6, preset=preset))
+        permissions = [one for group in snapshot.objects(kinds.SECURITY_GROUPS) for one in group.ip_permissions]
+        blocks = {block.cidr_ip for permission in permissions for block in permission.ip_ranges}
+        apps = [*snapshot.objects(kinds.DEPLOYMENTS), *snapshot.objects(kinds.STATEFUL_SETS)]
+        labels = [tuple(sorted(app.spec.template.metadata.labels.items())) for app in apps]
+        owned = sum(1 for one in labels if any(key == "who" for key, _ in one))
+        return len(blocks), len(set(labels)), owned
+
+    uniform, adversarial = blocks_and_labels("uniform"), blocks_and_labels("adversarial")
+    assert adversarial[0] >= uniform[0] + 6
+    assert adversarial[1] >= adversarial[2] > 0
+    assert uniform[2] == 0
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_a_world_that_is_read(preset: str) -> None:
+    """What is generated is a cluster to the product, too: groups, node classes, and the same bytes each time."""
+    size = Size(nodes=12, pods_per_node=8, policies=6, groups=3, preset=preset)
+    assert _bytes(size) == _bytes(size)
+    world = World(synthetic(size))
+    assert len(world.groups) == 3
+    assert sum(len(one.nodes) for one in world.classes) >= 12

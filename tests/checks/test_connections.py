@@ -5,18 +5,16 @@ from typing import Any
 import pytest
 
 from clusterproof.checks.cells import Asker, Question
-from clusterproof.checks.connections import Connection, connections, newly_open
+from clusterproof.checks.connections import Connection, connections
 from clusterproof.checks.context import Context
 from clusterproof.checks.endpoints import behind, party_of
 from clusterproof.checks.matrix import cells_of
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.overlay import AddPermission, Overlay, apply
 from clusterproof.verdict.algebra import Verdict
-from clusterproof.world.world import World
 from tests.checks.ask import CLIENT, ask, reach, two_groups
-from tests.world.build import Tiny, rule
+from tests.world.build import Tiny
 
 FRONT, BACK = "tcp 80 sg-front", "tcp 80 sg-back"
 
@@ -74,19 +72,6 @@ def test_a_servers_own_affinity_tells_clients_apart() -> None:
     found = rows(tiny)
     assert ("deploy/app/other", "back") in found
     assert ("deploy/app/client", "back") not in found
-
-
-def test_newly_open() -> None:
-    """What a change lets through and the old world did not."""
-    snapshot = served(FRONT, nodes=2).snapshot()
-    before = connections(World(snapshot))
-    after = connections(
-        World(apply(snapshot, Overlay((AddPermission("sg-back", egress=False, permission=rule(BACK)),))))
-    )
-    opened = newly_open(before, after)
-    assert {(row.client_group, row.service) for row in opened} == {("back", "app/server")}
-    assert newly_open(after, after) == ()
-    assert newly_open(after, before) == ()
 
 
 def test_order_is_stable() -> None:

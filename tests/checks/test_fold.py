@@ -17,6 +17,7 @@ from clusterproof.profiles.model import Document, Profile
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.overlay import AddPermission, Overlay, apply
 from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.world.model import Workload
 from tests.world.build import ZONES, Tiny
 
 ENFORCED = ["--enable-network-policy=true"]
@@ -57,9 +58,36 @@ def blocked(tiny: Tiny, block: str = "10.0.0.0/26") -> Tiny:
 def resolved(tiny: Tiny) -> Tiny:
     """DNS pods in one of the client's subnets, and ACLs that let nothing out of any subnet."""
     tiny.managed("dns", ["sg-front"], subnets=("subnet-a",), labels={"role": "dns"}, nodes=2)
-    tiny.deployment("kube-system/coredns", {"nodeSelector": {"role": "dns"}})
-    tiny.service("kube-system/kube-dns", 53, {"app": "coredns"}, protocol="UDP", clusterIP="10.100.0.10")
+    tiny.dns({"nodeSelector": {"role": "dns"}})
     return with_acl(tiny, subnets=(*ZONES, "subnet-c", "subnet-d"))
+
+
+def beside() -> Tiny:
+    """DNS pods on one of two like nodes of one subnet; nobody reaches them from another node."""
+    tiny = Tiny().sg("sg-front").sg("sg-back", "tcp 80 sg-front")
+    for name, rank in (("front-0", "first"), ("front-1", "second"), ("front-2", "second")):
+        tiny.node(name, ("sg-front",), labels={"rank": rank})
+    tiny.node("back-0", ("sg-back",), subnet="subnet-b", labels={"rank": "third"})
+    tiny.deployment("app/client").deployment("app/server", {"nodeSelector": {"rank": "third"}})
+    tiny.service("app/server", 80, {"app": "server"})
+    return tiny.dns({"nodeSelector": {"rank": "first"}})
+
+
+def discovered() -> Tiny:
+    """DNS pods on one of the client's nodes and on another; ACLs let nothing out of either of the two subnets of pods."""
+    tiny = Tiny().sg("sg-front", "udp 53 sg-front").cni(version="1.23.0")
+    tiny.subnet("subnet-c", "us-east-1a", "10.0.2.0/24").subnet("subnet-d", "us-east-1b", "10.0.3.0/24")
+    for raw in tiny.objects["subnets"]:
+        tagged = raw["SubnetId"] in ("subnet-a", "subnet-c")
+        raw["Tags"] = [{"Key": "kubernetes.io/role/cni", "Value": "1"}] if tagged else []
+    tiny.node("front-0", ("sg-front",), labels={"rank": "first", "dns": "yes"})
+    tiny.node("front-1", ("sg-front",), labels={"rank": "first"})
+    tiny.node("dns-0", ("sg-front",), labels={"rank": "second", "dns": "yes"})
+    tiny.node("back-0", ("sg-front",), subnet="subnet-d", labels={"rank": "third"})
+    tiny.deployment("app/client", {"nodeSelector": {"rank": "first"}})
+    tiny.deployment("app/server", {"nodeSelector": {"rank": "third"}}).service("app/server", 80, {"app": "server"})
+    tiny.dns({"hostNetwork": True, "nodeSelector": {"dns": "yes"}})
+    return with_acl(tiny, subnets=("subnet-a", "subnet-c"))
 
 
 def without(kind: kinds.Kind[Any]) -> Snapshot:
@@ -79,6 +107,8 @@ WORLDS = {
     "policy": lambda: blocked(base("tcp 80 sg-front", "tcp 80 sg-back")).snapshot(),
     "policy for one": lambda: blocked(base("tcp 80 sg-front", "tcp 80 sg-back"), "10.0.2.0/24").snapshot(),
     "DNS": lambda: resolved(base("tcp 80 sg-front")).snapshot(),
+    "DNS on one node": lambda: beside().snapshot(),
+    "DNS in one of two subnets": lambda: discovered().snapshot(),
     "no ACLs": lambda: without(kinds.NETWORK_ACLS),
     "no subnets": lambda: without(kinds.SUBNETS),
     "no groups": lambda: without(kinds.SECURITY_GROUPS),
@@ -123,6 +153,31 @@ def test_each_pair_is_what_it_is_alone(world: str) -> None:
                         assert cell.trace.hops == said[id(cell.client), id(cell.server), cell.together]
                     asked += len(alone)
     assert asked
+
+
+@pytest.mark.parametrize(
+    ("world", "expected"),
+    [
+        ("DNS", {"subnet-a": {"works"}, "subnet-b": {"blocked"}, "subnet-c": {"blocked"}, "subnet-d": {"blocked"}}),
+        ("DNS on one node", {"subnet-a": {"works", "blocked"}, "subnet-b": {"blocked"}}),
+        ("DNS in one of two subnets", {"subnet-a": {"works"}, "subnet-c": {"varies", "blocked"}}),
+    ],
+)
+def test_who_is_near_the_dns_pods_stands_apart(world: str, expected: dict[str, set[str]]) -> None:
+    """A client that shares its subnet or its node with DNS pods gets names where others of its groups do not."""
+    context = Context(WORLDS[world](), Profile("t", "t", Document("t"), ()))
+    backend = context.world.services.backend(*context.world.services.of_workload(_server(context), 80, "TCP")[0])
+    client = party_of(context, context.world.by_id["deploy/app/client"])
+    cells = Asker(context).cells(client, behind(context, backend)[0], Question(80, "TCP", backend, by_name=True))
+    found: dict[str, set[str]] = {}
+    for cell in cells:
+        for place in cell.clients:
+            found.setdefault(str(place.interface.subnet), set()).add(cell.name.value)
+    assert found == expected
+
+
+def _server(context: Context) -> Workload:
+    return context.world.by_id["deploy/app/server"]
 
 
 def test_a_new_rule_is_seen() -> None:

@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -258,3 +259,25 @@ def test_given_repeats_the_input_for_a_shell() -> None:
     files = options.Inputs(("my dump", "-"))
     assert options.given(files, {"--set": ["a=b c"]}) == "'my dump' SRC --set 'a=b c'"
     assert options.given(options.Inputs(world="demo")) == "--world demo"
+
+
+def test_a_text_in_pieces_is_the_text(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Small pieces and large ones come out in their order, in a file and on stdout, made while they are written."""
+    pieces = ["a\n", "b" * 200_000, "c\n", "", "d" * 70_000, "é\n", "e" * 5]
+    deliver([Target("json", None), Target("csv", tmp_path / "a.csv")], lambda _: iter(pieces), quiet=True)
+    assert capsys.readouterr().out == "".join(pieces)
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "".join(pieces)
+
+
+def test_pieces_that_cannot_be_made_leave_no_file(tmp_path: Path) -> None:
+    """A fault in the middle of a text leaves what stood in its place, and nothing beside it."""
+    place = tmp_path / "a.csv"
+    place.write_text("old")
+
+    def make(_target: Target) -> Iterator[str]:
+        yield "x" * 100_000
+        raise UsageError("no")
+
+    with pytest.raises(UsageError):
+        deliver([Target("csv", place)], make)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.csv", "old")]

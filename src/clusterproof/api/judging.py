@@ -12,7 +12,7 @@ from clusterproof.snapshot.collector import paused
 
 if TYPE_CHECKING:
     from clusterproof.checks.changes import Comparison
-    from clusterproof.checks.connections import Connection
+    from clusterproof.checks.connections import Connections
     from clusterproof.checks.finding import Report, Waiver
     from clusterproof.checks.paths import Answer
     from clusterproof.checks.placed import Placement
@@ -54,8 +54,9 @@ def check(
     """
     from clusterproof.checks import baseline as baselines
     from clusterproof.checks import waivers as excuses
+    from clusterproof.checks.cells import Asker
     from clusterproof.checks.context import Context, Settings
-    from clusterproof.checks.engine import findings, report
+    from clusterproof.checks.engine import findings_of, report
     from clusterproof.profiles.model import Level
 
     settings = Settings(
@@ -64,12 +65,12 @@ def check(
         dict(workloads or {}),
     )
     earlier = load_report(baseline) if isinstance(baseline, (str, Path)) else baseline
-    context = Context(snapshot, load_profile(profile), settings)
-    result = report(context, findings(context), Level(fail_on))
+    asker = Asker(Context(snapshot, load_profile(profile), settings))
+    result = report(asker.context, findings_of(asker), Level(fail_on))
     if fixes and any(finding.verdict.failing for finding in result.findings):
         from clusterproof.fixes.propose import repair
 
-        result = repair(context, result)
+        result = repair(asker.context, result, asker)
     result = excuses.apply(result, waivers, as_of or snapshot.meta.time[:10])
     if earlier is not None:
         result = baselines.apply(
@@ -188,8 +189,11 @@ def place(
     return find(snapshot, workload, profile=own, replicas=replicas, runs=runs, image_bytes=image_bytes)
 
 
-def connections(snapshot: Snapshot) -> tuple[Connection, ...]:
-    """What reaches which Service: one row per client workload and group, Service port, and server group."""
+def connections(snapshot: Snapshot) -> Connections:
+    """What reaches which Service: one row per client workload and group, Service port, and server group.
+
+    The rows are a sequence that makes each when it is read; ``classes`` has them by clients that are alike.
+    """
     from clusterproof.checks.connections import connections as rows
     from clusterproof.world.world import World
 

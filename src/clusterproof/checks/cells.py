@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from functools import cached_property, partial
 
 from clusterproof.checks.alike import Maker, layers_of
@@ -16,7 +16,7 @@ from clusterproof.placement.places import Place
 from clusterproof.reach.ends import End
 from clusterproof.reach.path import Paths
 from clusterproof.reach.protocol import flow_of
-from clusterproof.reach.service import NodeDoor, Via, service_hop
+from clusterproof.reach.service import NodeDoor, Via, service_hop, via_key
 from clusterproof.reach.trace import Hop, Layer, Outcome, Trace, unknown_hop
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.verdict.cells import Pair, forced_together, pairs, related
@@ -42,9 +42,21 @@ class Asker:
         self.names = Names(context, self.paths)
         self._fold = Fold(context.world, self.paths.vpc)
         self._covered: dict[str, frozenset[str]] = {}
+        self._asked_before: dict[Hashable, tuple[tuple[Place, ...], tuple[Place, ...], list[Cell]]] = {}
 
     def cells(self, client: Party, server: Party, question: Question) -> list[Cell]:
-        """All cells of two parties, in the order of their places."""
+        """All cells of two parties, in the order of their places; the same ones where they were asked for before."""
+        key = _same(client), _same(server), _again(question)
+        if None in key:
+            return self._cells_of(client, server, question)
+        found = self._asked_before.get(key)
+        if found is None:
+            # The places are kept beside, so that their ids are not used again.
+            cells = self._cells_of(client, server, question)
+            found = self._asked_before[key] = client.places, server.places, cells
+        return found[2]
+
+    def _cells_of(self, client: Party, server: Party, question: Question) -> list[Cell]:
         if not self._foldable(client, server, question):
             return self.singly(client, server, question)
         asked = self._asked if question.by_name else NOBODY
@@ -231,6 +243,21 @@ class Asker:
         if "windows" in (here.node_class.labels.get(OS), there.node_class.labels.get(OS)):
             trace = Trace((*trace.hops, unknown_hop(Layer.DATA_PLANE, "a Windows node", _WINDOWS)))
         return trace
+
+
+def _same(party: Party) -> Hashable | None:
+    """What tells a party from others, as far as its cells go; None for what is no pod and no node, which is few."""
+    if party.address is not None or party.called is not None or party.sends is not None:
+        return None
+    return party.text, party.workload.id if party.workload is not None else "", party.everywhere, id(party.places)
+
+
+def _again(question: Question) -> Hashable | None:
+    """What tells a question from others in one world; None where something about it is out of the ordinary."""
+    if question.unread is not None or question.nowhere is not None:
+        return None
+    way = via_key(question.via)
+    return question.port, question.protocol, way, question.by_name, question.door, question.own_endpoints
 
 
 def _no_node(party: Party) -> bool:

@@ -128,7 +128,6 @@ class Context:
         self._classes_of: dict[str, list[NodeClass]] = {}
         for one in self.world.classes:
             self._classes_of.setdefault(one.group, []).append(one)
-        self._distinct: dict[tuple[int, int], list[Places]] = {}
         self._places_on: dict[tuple[int, tuple[str, ...]], tuple[Places, tuple[Place, ...]]] = {}
         self.resolved: dict[object, object] = {}
         self.workloads: dict[str, Named] = {}
@@ -145,13 +144,7 @@ class Context:
         """Where a workload's pods may be; memoised."""
         found = self._places.get(workload.id)
         if found is None:
-            found = places(self.world, workload)
-            # Workloads with one template are in the same places: one object for all of them.
-            alike = self._distinct.setdefault((len(found.places), len(found.refused)), [])
-            if found not in alike:
-                alike.append(found)
-            found = alike[alike.index(found)]
-            self._places[workload.id] = found
+            found = self._places[workload.id] = places(self.world, workload)
         return found
 
     def places_on(self, workload: Workload, groups: tuple[str, ...]) -> tuple[Place, ...]:

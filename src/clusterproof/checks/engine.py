@@ -42,7 +42,12 @@ def findings(context: Context, only: Sequence[str] = (), *, words: bool = True) 
         only: limits them to some full ids.
         words: with paths, evidence and odds; without them the verdicts, causes and unknowns are the same.
     """
-    asker = Asker(context)
+    return findings_of(Asker(context), only, words=words)
+
+
+def findings_of(asker: Asker, only: Sequence[str] = (), *, words: bool = True) -> tuple[Finding, ...]:
+    """As :func:`findings`, by one who may be asked more afterwards."""
+    context = asker.context
     return tuple(
         _finding(asker, requirement, words=words)
         for requirement in context.profile.requirements

@@ -9,24 +9,18 @@ class of its own (docs/design.md, rule 8). Outcomes are shared within a class; t
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 import msgspec
 
+from clusterproof.checks.subnets import Subnets
 from clusterproof.placement.places import Place
-from clusterproof.reach.addresses import AddressError, AddressSet, parse_cidr
 from clusterproof.reach.protocol import Flow, matches
 from clusterproof.reach.securitygroups import Rule, group_rules
-from clusterproof.reach.transitgateways import whereabouts
 from clusterproof.reach.vpc import VpcView
-from clusterproof.snapshot import kinds
-from clusterproof.snapshot.aws import RouteTable
 from clusterproof.snapshot.fields import Unknown
-from clusterproof.snapshot.kubernetes import NetworkPolicy
-from clusterproof.snapshot.snapshot import Table
 from clusterproof.world.model import Interface
 from clusterproof.world.readable import OS
 from clusterproof.world.world import World
@@ -198,7 +192,7 @@ class Between:
         outbound = [rule for rules, _ in sent.values() for rule in rules]
         inbound = [rule for rules, _ in received.values() for rule in rules]
         subnets = here.subnets | there.subnets
-        self._places = _Subnets(world, view, subnets, (*outbound, *inbound))
+        self._places = Subnets(world, view, subnets, (*outbound, *inbound))
         self.client = self._classes(clients, _own(sent, there), _mentions(inbound))
         self.server = self._classes(servers, _own(received, here), _mentions(outbound))
 
@@ -285,136 +279,3 @@ def _mentions(rules: Iterable[Rule]) -> dict[str, frozenset[Hashable]]:
         if rule.kind == "group":
             found.setdefault(rule.source, set()).add((rule.group_id, rule.protocol, rule.low, rule.high))
     return {group: frozenset(mentions) for group, mentions in found.items()}
-
-
-class _Subnets:
-    """Where subnets lie among the blocks that rules name.
-
-    Attributes:
-        known: the class of each subnet that has one; a subnet that is missing here stands for itself.
-    """
-
-    def __init__(self, world: World, view: VpcView, subnets: set[str], rules: Iterable[Rule]) -> None:
-        self.known: dict[str, Hashable] = {}
-        family = world.family
-        sides = {subnet: view.side((), subnet, family) for subnet in subnets}
-        if len({side.vpc for side in sides.values()}) > 1 or _other_policies(world):
-            return
-        acls = {subnet: view.acl(subnet) for subnet in subnets}
-        tables = {subnet: view.route_table(subnet) for subnet in subnets}
-        edges = _policy_edges(world)
-        blocks: set[AddressSet] = set()
-        try:
-            for rule in rules:
-                if rule.kind == "cidr":
-                    blocks.add(AddressSet.of(rule.source))
-                elif rule.kind == "prefix-list":
-                    found = view.prefix_list(rule.source)
-                    if isinstance(found, Unknown):
-                        return
-                    blocks.add(found)
-            for acl in {item.network_acl_id: item for item in acls.values() if not isinstance(item, Unknown)}.values():
-                blocks.update(AddressSet.of(entry.cidr_block or entry.ipv6_cidr_block) for entry in acl.entries)
-        except AddressError:
-            return
-        if edges is None:
-            return
-        cuts = sorted({*edges[family], *(edge for block in blocks for edge in _edges(block, family))})
-        local = [
-            _local(view, table)
-            for table in {
-                item.route_table_id: item for item in tables.values() if not isinstance(item, Unknown)
-            }.values()
-        ]
-        for subnet, side in sides.items():
-            own, table = acls[subnet], tables[subnet]
-            if isinstance(own, Unknown) or isinstance(table, Unknown) or isinstance(side.vpc, Unknown):
-                continue
-            if isinstance(side.addresses, Unknown) or not side.addresses:
-                continue
-            spans = side.addresses.v4 if family == 4 else side.addresses.v6
-            inside = {bisect_right(cuts, edge) for span in spans for edge in span}
-            if len(inside) == 1 and all(_stays(side.addresses, *one) for one in local):
-                self.known[subnet] = (
-                    own.network_acl_id,
-                    table.route_table_id,
-                    inside.pop(),
-                    whereabouts(view, subnet, table),
-                )
-
-
-def _edges(block: AddressSet, family: int) -> Iterable[int]:
-    for first, last in block.v4 if family == 4 else block.v6:
-        yield first
-        yield last + 1
-
-
-def _local(view: VpcView, table: RouteTable) -> tuple[AddressSet, AddressSet]:
-    """The destinations of a table's local routes, and those of others that may be as specific as one of them."""
-    key = ("local", id(table))
-    found: tuple[RouteTable, AddressSet, AddressSet] | None = view.lasting.get(key)
-    if found is None:
-        # The table is kept beside, so that its id is not used again.
-        found = view.lasting[key] = (table, *_split(view, table))
-    return found[1], found[2]
-
-
-def _stays(addresses: AddressSet, local: AddressSet, others: AddressSet) -> bool:
-    return local.covers(addresses) == "all" and not addresses & others
-
-
-def _split(view: VpcView, table: RouteTable) -> tuple[AddressSet, AddressSet]:
-    local, others = AddressSet(), AddressSet()
-    blocks: list[tuple[int, AddressSet]] = []
-    shortest = 128
-    for item in table.routes:
-        if item.destination_prefix_list_id:
-            found = view.prefix_list(item.destination_prefix_list_id)
-            if isinstance(found, Unknown):
-                return AddressSet(), AddressSet()
-            texts: tuple[str, ...] = found.cidrs()
-        else:
-            texts = tuple(text for text in (item.destination_cidr_block, item.destination_ipv6_cidr_block) if text)
-        for text in texts:
-            try:
-                family, first, last = parse_cidr(text)
-            except AddressError:
-                return AddressSet(), AddressSet()
-            length = (32 if family == 4 else 128) - (last - first).bit_length()
-            if item.gateway_id == "local" and item.state != "blackhole":
-                local |= AddressSet.of(text)
-                shortest = min(shortest, length)
-            else:
-                blocks.append((length, AddressSet.of(text)))
-    for length, block in blocks:
-        if length >= shortest:
-            others |= block
-    return local, others
-
-
-def _policy_edges(world: World) -> dict[int, frozenset[int]] | None:
-    """Where address blocks of NetworkPolicies begin and end, by family; None where one cannot be read."""
-    table = world.snapshot.tables.get(kinds.NETWORK_POLICIES.name)
-    return {4: frozenset(), 6: frozenset()} if table is None else table.derived(_edges_of)
-
-
-def _edges_of(table: Table[NetworkPolicy]) -> dict[int, frozenset[int]] | None:
-    found: dict[int, set[int]] = {4: set(), 6: set()}
-    texts: set[str] = set()
-    for policy in table.objects:
-        peers = [peer for rule in policy.spec.ingress for peer in rule.from_]
-        peers += [peer for rule in policy.spec.egress for peer in rule.to]
-        for block in (peer.ip_block for peer in peers if peer.ip_block is not None):
-            texts.update((block.cidr, *block.except_))
-    for text in texts:
-        try:
-            family, first, last = parse_cidr(text)
-        except AddressError:
-            return None
-        found[family] |= {first, last + 1}
-    return {family: frozenset(edges) for family, edges in found.items()}
-
-
-def _other_policies(world: World) -> bool:
-    """Whether policies of other kinds may name addresses: nothing is read of those here."""
-    return any(world.snapshot.objects(kind) for kind in kinds.OTHER_POLICIES)

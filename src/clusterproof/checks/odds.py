@@ -85,9 +85,9 @@ def _asked_once(
     """What the scheduler is asked of a client and what it answers: the same whomever the client has to reach."""
     possible = frozenset(node for cell in cells for place in cell.clients for node in place.node_class.nodes)
     key = ("odds", workload.id, client.image_bytes, possible)
-    if key not in context.world.memo:
-        context.world.memo[key] = _ask(context, workload, client, len(possible))
-    found: tuple[_Asked | Unknown, Field] = context.world.memo[key]
+    if key not in context.world.ground.memo:
+        context.world.ground.memo[key] = _ask(context, workload, client, len(possible))
+    found: tuple[_Asked | Unknown, Field] = context.world.ground.memo[key]
     return found
 
 
@@ -126,9 +126,9 @@ def _bounds(
     if not asked.whole or len(answer.first.feasible) <= nodes_to_find(len(asked.cluster.nodes)):
         return None
     key = ("bounds", id(asked))
-    if key not in context.world.memo:  # beside the question itself, which the memo keeps alive
-        context.world.memo[key] = look(asked.pod, asked.cluster, version=asked.version)
-    looked: Looked = context.world.memo[key]
+    if key not in context.world.ground.memo:  # beside the question itself, which the memo keeps alive
+        context.world.ground.memo[key] = look(asked.pod, asked.cluster, version=asked.version)
+    looked: Looked = context.world.ground.memo[key]
     if looked.why_not is not None or not looked.totals:
         return None
     fails = fails_of(looked, failing)
@@ -202,29 +202,32 @@ def _failing(context: Context, server: Party, cells: Sequence[Cell]) -> dict[str
             else:
                 apart.setdefault((one.node_class.id, other.node_class.id), []).append(cell.outcome)
     result: dict[str, Fraction] = {}
-    hosts, of_class = frozenset(where), dict[str, Fraction]()
+    hosts = frozenset(where)
     may_run = {place.node_class.id for cell in cells for place in cell.clients}
-    for node, class_id in class_of.items():
-        if class_id not in may_run:
+    for item in context.world.classes:
+        if item.id not in may_run:
             continue
         # Nodes of a class differ only where a server's pod is on one of them.
-        if node not in hosts and class_id in of_class:
-            result[node] = of_class[class_id]
-            continue
-        total = Fraction(0)
-        for place in where:
-            outcomes = (
-                together.get(class_id, []) if place == node else apart.get((class_id, class_of.get(place, "")), [])
-            )
-            if not outcomes:
-                what = f"a pod of {server.text} is on {place}, where it would not be scheduled together with {node} now"
-                return Unknown(Cause.NOT_MODELLED, what)
-            if any(outcome in (Outcome.UNKNOWN, Outcome.VARIES) for outcome in outcomes) or len(set(outcomes)) > 1:
-                return Unknown(Cause.NOT_MODELLED, f"from {node} it varies or is not known, so there are no exact odds")
-            total += Fraction(outcomes[0] is Outcome.BLOCKED)
-        result[node] = total / len(where)
-        if node not in hosts:
-            of_class[class_id] = result[node]
+        of_class: Fraction | None = None
+        for node in item.nodes:
+            if node not in hosts and of_class is not None:
+                result[node] = of_class
+                continue
+            total = Fraction(0)
+            for place in where:
+                outcomes = (
+                    together.get(item.id, []) if place == node else apart.get((item.id, class_of.get(place, "")), [])
+                )
+                if not outcomes:
+                    what = f"a pod of {server.text} is on {place}, where it would not be scheduled together with {node} now"
+                    return Unknown(Cause.NOT_MODELLED, what)
+                if any(outcome in (Outcome.UNKNOWN, Outcome.VARIES) for outcome in outcomes) or len(set(outcomes)) > 1:
+                    what = f"from {node} it varies or is not known, so there are no exact odds"
+                    return Unknown(Cause.NOT_MODELLED, what)
+                total += Fraction(outcomes[0] is Outcome.BLOCKED)
+            result[node] = total / len(where)
+            if node not in hosts:
+                of_class = result[node]
     return result
 
 

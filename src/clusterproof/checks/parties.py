@@ -141,7 +141,7 @@ def unread_places(context: Context, side: Sides) -> tuple[Unknown, ...]:
     if side.apart:
         return ()
     world = context.world
-    shown = {item.group for item in world.classes}
+    shown = {item.group for item in world.classes} if world.unknown_templates else set()
     result = [
         unknown
         for name, unknown in world.unknown_templates.items()

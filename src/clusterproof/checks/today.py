@@ -77,7 +77,7 @@ def cluster_today(world: World, workload: Workload, *, pods: bool = True) -> Clu
         storage=storage_of(snapshot, workload.namespace),
         priorities=priorities_of(snapshot),
         version=None if isinstance(version, Unknown) else version,
-        devices=inventory_of(world, workload.spec, workload.namespace),
+        devices=inventory_of(world.ground, workload.spec, workload.namespace),
     )
 
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,10 +130,11 @@ def _is_stdout(path: Path) -> bool:
         return False
 
 
-def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: bool = False) -> None:
+def deliver(targets: Sequence[Target], make: Callable[[Target], str | Iterable[str]], *, quiet: bool = False) -> None:
     """Make every target's text, then write the files, then stdout.
 
-    All files are written beside their places first: when one cannot be, none of them is changed.
+    All files are written beside their places first: when one cannot be, none of them is changed. A text that comes in
+    pieces is written as they come.
 
     Raises:
         UsageError: two go to stdout or to one file, or a file cannot be written.
@@ -154,7 +155,32 @@ def deliver(targets: Sequence[Target], make: Callable[[Target], str], *, quiet: 
                 say(f"wrote {path}")
     for target, text in zip(targets, texts, strict=True):
         if target.file is None:
-            click.echo(text, nl=False, color=True)
+            for part in _parts(text):
+                click.echo(part, nl=False, color=True)
+
+
+def _parts(text: str | Iterable[str]) -> Iterator[str]:
+    """A text in parts that are worth a call to the system each, and need no more memory than that."""
+    if isinstance(text, str):
+        yield text
+        return
+    held: list[str] = []
+    size = 0
+    for piece in text:
+        if not held and len(piece) > _PART:
+            yield piece
+            continue
+        held.append(piece)
+        size += len(piece)
+        if size > _PART:
+            yield "".join(held)
+            held, size = [], 0
+    if held:
+        yield "".join(held)
+
+
+_PART = 1 << 16
+"""Characters."""
 
 
 def write(path: Path, text: str) -> None:
@@ -168,16 +194,21 @@ def write(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _staged(path: Path, text: str) -> Iterator[Callable[[], None]]:
+def _staged(path: Path, text: str | Iterable[str]) -> Iterator[Callable[[], None]]:
     """The text in a file beside its place, and what puts it there; the file beside is gone afterwards in any case."""
     if path.exists() and not path.is_file():  # a device or a pipe, such as /dev/stdout: nothing to replace
-        yield lambda: _attempt(path, lambda: path.write_text(text, encoding="utf-8"))
+        yield lambda: _attempt(path, lambda: _put(path, text, "strict"))
         return
     place = Path(os.path.realpath(path))  # a link stays, and leads to what was written
     beside = place.with_name(f".{place.name}.{os.getpid()}.part")
     with _removed_on_failure(beside):
-        _attempt(path, lambda: beside.write_text(text, encoding="utf-8", errors="backslashreplace"))
+        _attempt(path, lambda: _put(beside, text, "backslashreplace"))
         yield lambda: _attempt(path, lambda: beside.replace(place))
+
+
+def _put(path: Path, text: str | Iterable[str], errors: str) -> None:
+    with path.open("w", encoding="utf-8", errors=errors) as file:
+        file.writelines(_parts(text))
 
 
 def _attempt(path: Path, act: Callable[[], object]) -> None:

@@ -134,10 +134,33 @@ def overlapping(pairs: Collection[tuple[str, str]], edits: Sequence[Edit]) -> li
         pairs: groups that one interface carries (:func:`carried`).
         edits: a change.
     """
-    alike: dict[object, list[Edit]] = {}
+    beside: dict[str, set[str]] = {}
+    for one, other in pairs:
+        beside.setdefault(one, {one}).add(other)
+    rest: dict[object, list[Edit]] = {}
+    by_group: dict[tuple[object, str], dict[str, list[Edit]]] = {}
     for edit in edits:
-        alike.setdefault(_kind(edit), []).append(edit)
-    return [edit for edit in edits if any(_overlap(pairs, edit, other) for other in alike[_kind(edit)])]
+        if isinstance(edit, AddPermission):
+            sources = by_group.setdefault((_kind(edit), edit.group_id), {})
+            sources.setdefault(peer_text(edit.permission), []).append(edit)
+        else:
+            rest.setdefault(_kind(edit), []).append(edit)
+
+    def others(edit: Edit) -> Iterable[Edit]:
+        """Those that may: of rules, the ones for the same group or one beside it, from such a group or from addresses."""
+        if not isinstance(edit, AddPermission):
+            return rest[_kind(edit)]
+        peer = peer_text(edit.permission)
+        peers = None if "/" in peer else beside.get(peer, {peer})
+        return (
+            other
+            for group in beside.get(edit.group_id, {edit.group_id})
+            for source, found in by_group.get((_kind(edit), group), {}).items()
+            if peers is None or source in peers or "/" in source
+            for other in found
+        )
+
+    return [edit for edit in edits if any(_overlap(pairs, edit, other) for other in others(edit))]
 
 
 def _kind(edit: Edit) -> object:

@@ -34,15 +34,20 @@ _RANK = {Outcome.BLOCKED: 0, Outcome.UNKNOWN: 0, Outcome.VARIES: 1, Outcome.WORK
 Triple = tuple[str, str, PortRange]
 """Client, server and ports: one opening."""
 
+Pair = tuple[str, str, str]
+"""Client, server and protocol."""
+
+Span = tuple[int, int]
+"""Ports, the first and the last."""
+
 Question = tuple[Carrier, Carrier, PortRange]
 
 
 def openings(
-    before: Asker, after: Asker, found: Sequence[Carrier], overlay: Overlay, legs: Iterable[Leg]
+    before: Asker, after: Asker, found: Sequence[Carrier], overlay: Overlay, asked: Mapping[Pair, Sequence[Span]]
 ) -> tuple[Opening, ...]:
-    """Everything that the change opens, sorted; ``legs`` are what the profile's requirements ask for."""
+    """Everything that the change opens, sorted; ``asked`` is what the profile's requirements ask for (:func:`asked_for`)."""
     opened = {*_by_interface(before, after, found, overlay.edits), *_by_policy(before, after, overlay.edits)}
-    asked = _asked(legs)
     return tuple(
         Opening(client, server, str(ports), wanted=_covered(ports, asked.get((client, server, ports.protocol), ())))
         for client, server, ports in sorted(
@@ -51,9 +56,9 @@ def openings(
     )
 
 
-def _asked(legs: Iterable[Leg]) -> dict[tuple[str, str, str], list[tuple[int, int]]]:
+def asked_for(legs: Iterable[Leg]) -> dict[Pair, list[Span]]:
     """Ports that some requirement asks for, by pair: node groups with their groups, and workloads."""
-    result: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
+    result: dict[Pair, dict[Span, None]] = {}
     for leg in legs:
         clients = [label_of(leg.client_group, leg.client.interface.security_groups)]
         servers = [label_of(leg.server_group, leg.server.interface.security_groups)]
@@ -61,8 +66,8 @@ def _asked(legs: Iterable[Leg]) -> dict[tuple[str, str, str], list[tuple[int, in
         servers += [leg.server.workload.id] if leg.server.workload is not None else []
         for client in clients:
             for server in servers:
-                result.setdefault((client, server, leg.protocol.upper()), []).append((leg.low, leg.high))
-    return result
+                result.setdefault((client, server, leg.protocol.upper()), {})[leg.low, leg.high] = None
+    return {pair: list(spans) for pair, spans in result.items()}
 
 
 def _covered(ports: PortRange, spans: Iterable[tuple[int, int]]) -> bool:

@@ -8,6 +8,7 @@ check again, and list what else became reachable (design rule 6).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TypeVar
 
 import msgspec
@@ -21,9 +22,9 @@ from clusterproof.fixes import advice, owners, quota
 from clusterproof.fixes.acls import entries
 from clusterproof.fixes.ends import Carrier, carriers
 from clusterproof.fixes.groups import carried, overlapping, rules
-from clusterproof.fixes.legs import Leg, Wanted, wanted
+from clusterproof.fixes.legs import Wanted, wanted
 from clusterproof.fixes.needs import AclNeed, GroupNeed, Needs, PolicyNeed, needs_of
-from clusterproof.fixes.openings import openings
+from clusterproof.fixes.openings import Pair, Span, asked_for, openings
 from clusterproof.fixes.policies import policies
 from clusterproof.fixes.render_aws_cli import commands
 from clusterproof.fixes.trial import proof, tried
@@ -44,9 +45,15 @@ class _Draft(msgspec.Struct, frozen=True):
     advice: tuple[str, ...]
 
 
-def repair(context: Context, report: Report) -> Report:
-    """The report with a fix on every failing finding that one was found for, and one plan for all of them."""
-    smith = _Smith(context, report)
+def repair(context: Context, report: Report, asker: Asker | None = None) -> Report:
+    """The report with a fix on every failing finding that one was found for, and one plan for all of them.
+
+    Args:
+        context: what the report is of.
+        report: with findings of it.
+        asker: who asked for the findings and remembers what was traced; None: nobody is there any more.
+    """
+    smith = _Smith(context, report, asker or Asker(context))
     fixed = tuple(
         msgspec.structs.replace(finding, fix=_guarded(smith.fix, finding)) if finding.verdict.failing else finding
         for finding in report.findings
@@ -68,10 +75,10 @@ def _guarded(search: Callable[[T], Fix | None], subject: T) -> Fix | None:
 class _Smith:
     """Repairs the findings of one context, sharing what they have in common."""
 
-    def __init__(self, context: Context, report: Report) -> None:
+    def __init__(self, context: Context, report: Report, asker: Asker) -> None:
         self._context = context
         self._report = report
-        self._asker = Asker(context)
+        self._asker = asker
         self._carriers: tuple[Carrier, ...] = carriers(context)
         self._together = carried(self._carriers)
         name = context.profile.name
@@ -180,7 +187,7 @@ class _Smith:
             return Fix(proven=False, advice=tuple(dict.fromkeys(said))) if said else None
         # One more policy isolates what it selects; nothing else that is proposed here can close anything.
         everything = len(ids) > 1 or any(isinstance(edit, Put) for edit in draft.edits)
-        after = proof(self._context, overlay, () if everything else ids)
+        asker, after = proof(self._context, overlay, () if everything else ids)
         proven = all(after[name].verdict is Verdict.PASS for name in ids)
         broken = [
             finding.name
@@ -195,14 +202,13 @@ class _Smith:
         else:
             said = [text for text in said if text not in draft.advice]
         view = self._asker.paths.vpc
-        asker = Asker(tried(self._context, draft.edits))
         return Fix(
             proven=proven,
             changes=tuple(
                 Change(owners.text_of(view, edit), owners.object_of(edit), owners.owner(snapshot, edit))
                 for edit in draft.edits
             ),
-            opens=openings(self._asker, asker, self._carriers, overlay, self._legs()),
+            opens=openings(self._asker, asker, self._carriers, overlay, self._legs),
             commands=commands(overlay, snapshot),
             advice=tuple(
                 dict.fromkeys([*said, *advice.overridden(snapshot, draft.edits), *advice.unseen(snapshot, draft.edits)])
@@ -217,14 +223,15 @@ class _Smith:
             self._wanted[finding_id] = Wanted() if check is None else wanted(self._asker, check)
         return self._wanted[finding_id]
 
-    def _legs(self) -> list[Leg]:
+    @cached_property
+    def _legs(self) -> dict[Pair, list[Span]]:
         """What all requirements that apply ask for."""
-        return [
+        return asked_for(
             leg
             for finding in self._report.findings
             if finding.verdict is not Verdict.NOT_APPLICABLE
             for leg in self._asks(finding.id).legs
-        ]
+        )
 
     def _colocation(self, finding: Finding) -> tuple[str, ...]:
         return advice.colocation(self._asks(finding.id))

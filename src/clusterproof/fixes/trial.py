@@ -2,7 +2,8 @@
 
 Security groups, network ACLs and NetworkPolicies decide nothing about nodes, pods or places, so a search
 may keep those and change only what reach reads. What is called proven never rests on that: the proof builds
-snapshot, world and context anew (design rule 6).
+snapshot, world and context anew (design rule 6), of which a world's ground is shared only while nothing that it may
+read has changed (:mod:`clusterproof.world.ground`).
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 
+from clusterproof.checks.cells import Asker
 from clusterproof.checks.context import Context
-from clusterproof.checks.engine import findings
+from clusterproof.checks.engine import findings_of
 from clusterproof.checks.finding import Finding
 from clusterproof.snapshot.overlay import Edit, Overlay, apply
 
@@ -28,7 +30,10 @@ def tried(context: Context, edits: Iterable[Edit]) -> Context:
     return result
 
 
-def proof(context: Context, overlay: Overlay, ids: Sequence[str] = ()) -> dict[str, Finding]:
-    """The findings (all, or those named) on a world that is built anew with the change, by id; without evidence."""
-    changed = Context(apply(context.world.snapshot, overlay), context.profile, context.settings)
-    return {finding.id: finding for finding in findings(changed, only=ids, words=False)}
+def proof(context: Context, overlay: Overlay, ids: Sequence[str] = ()) -> tuple[Asker, dict[str, Finding]]:
+    """The findings (all, or those named) on a world that is built anew with the change, by id; without evidence.
+
+    With who asked there, for more questions about that world.
+    """
+    asker = Asker(Context(apply(context.world.snapshot, overlay), context.profile, context.settings))
+    return asker, {finding.id: finding for finding in findings_of(asker, only=ids, words=False)}

@@ -24,7 +24,7 @@ from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.quantity import amount
 from clusterproof.placement.requests import HostPort, load
-from clusterproof.placement.storage import claims_of
+from clusterproof.placement.storage import has_disks
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Pod, PodSpec
@@ -125,8 +125,7 @@ class Crowd:
             self._known
             and not volumes
             and not isinstance(volumes, Unknown)
-            and not claims_of(spec)
-            and not _disks(spec)
+            and not has_disks(spec)
             and not spec.resource_claims
             and not spec.scheduling_gates
             and self._cluster.devices is None
@@ -290,12 +289,3 @@ def _names_fields(spec: PodSpec) -> bool:
     if affinity is None or affinity.required is None:
         return False
     return any(term.match_fields for term in affinity.required.node_selector_terms)
-
-
-def _disks(spec: PodSpec) -> bool:
-    """Whether a volume that is no claim is asked about on each node."""
-    return any(
-        disk is not None
-        for one in spec.volumes
-        for disk in (one.csi, one.aws_elastic_block_store, one.gce_persistent_disk, one.iscsi, one.rbd)
-    )

@@ -15,6 +15,7 @@ from clusterproof.placement.quantity import amount
 from clusterproof.placement.requests import host_ports, pod_requests
 from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kubernetes import PodSpec
+from clusterproof.world.ground import Ground
 from clusterproof.world.model import NodeClass, Workload
 from clusterproof.world.world import World
 
@@ -24,9 +25,9 @@ _OVERHEAD = 256_000_000
 """Bytes that Fargate adds to a pod's memory ("256 MB ... for the required Kubernetes components")."""
 
 
-def on_fargate(world: World, workload: Workload, node_class: NodeClass) -> Feasibility | None:
+def on_fargate(ground: Ground, workload: Workload, node_class: NodeClass) -> Feasibility | None:
     """Whether a class is a place, where Fargate decides it; None where the scheduler's filters decide."""
-    profile = world.fargate.of(workload)
+    profile = ground.fargate.of(workload)
     if not node_class.fargate:
         return _refused(f"Fargate profile {profile} takes the pod", _selectors(profile)) if profile else None
     if node_class.born:

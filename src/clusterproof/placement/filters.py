@@ -14,7 +14,7 @@ v1.31 and v1.36. What no room makes room for, :mod:`clusterproof.placement.preem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import msgspec
 
@@ -32,12 +32,14 @@ from clusterproof.placement.feasibility import (
     refused_whole,
     undecided,
 )
+from clusterproof.placement.folded import labels_read, read_of
 from clusterproof.placement.needs import Needs as Needs  # noqa: PLC0414 - part of this module's face
 from clusterproof.placement.needs import needs_of as needs_of  # noqa: PLC0414 - part of this module's face
 from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.ownfilters import admits as admits  # noqa: PLC0414 - part of this module's face
 from clusterproof.placement.priority import rank_of
 from clusterproof.placement.requests import Load, load
+from clusterproof.placement.storage import has_disks
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.placement.volumes import VolumeRule
 from clusterproof.snapshot.fields import Cause, Unknown
@@ -209,7 +211,7 @@ class _Now(Today):
         whole = self.whole()
         if whole is not None:
             return tuple(whole for _ in self.cluster.nodes)
-        answers = claims.spread_whole([self.kept(node) for node in self.cluster.nodes])
+        answers = claims.spread_whole(self._each())
         again = claims.retried(answers, self.claims, self.cluster.nodes)
         if isinstance(again, Unknown):
             return tuple(undecided(DEVICES, again) for _ in answers)
@@ -217,6 +219,30 @@ class _Now(Today):
             return answers
         self.claims = again
         return self.answers()
+
+    def _each(self) -> list[Feasibility]:
+        """Node by node; bare ones that read the same are asked once."""
+        bare = self.claims.inventory is None and not has_disks(self.pod.spec) and not self._volumes
+        labels = labels_read(self.pod.spec, self._near) if bare and not self.needs.pinned else None
+        resources = [name for name, _ in self.needs.requests]
+        known: dict[Hashable, Feasibility] = {}
+        answers: list[Feasibility] = []
+        for node in self.cluster.nodes:
+            read = None if labels is None else read_of(node, labels, resources)
+            answer = known.get(read)
+            if answer is None:
+                answer = self.kept(node)
+                if read is not None and not isinstance(answer.ok, Unknown):
+                    known[read] = answer
+            answers.append(with_name(answer, node))
+        return answers
+
+
+def with_name(answer: Feasibility, node: NodeView) -> Feasibility:
+    """An answer about a node that reads the same, with this node as its evidence."""
+    if answer.ref is None or not isinstance(node.name, str) or answer.ref.key == node.name:
+        return answer
+    return msgspec.structs.replace(answer, ref=msgspec.structs.replace(answer.ref, key=node.name))
 
 
 def _volumes(volumes: Rules, node: NodeView) -> Feasibility:

@@ -6,6 +6,9 @@ place, with its doubt; a class that refuses is kept with the scheduler's reason.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
 import msgspec
 
 from clusterproof.errors import ClusterproofError
@@ -13,7 +16,8 @@ from clusterproof.placement.claims import Claims, claims_of
 from clusterproof.placement.devices.read import inventory_of
 from clusterproof.placement.fargate import on_fargate
 from clusterproof.placement.feasibility import Feasibility
-from clusterproof.placement.filters import Rules, structural
+from clusterproof.placement.filters import Rules, structural, with_name
+from clusterproof.placement.folded import names_read, read_by_structural
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import NodeView
@@ -24,6 +28,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, PodSpec, Volume
 from clusterproof.snapshot.snapshot import Table
+from clusterproof.world.ground import Ground
 from clusterproof.world.interfaces import POD_ENI
 from clusterproof.world.model import Interface, NodeClass, Workload
 from clusterproof.world.selectors import all_of, any_of
@@ -85,7 +90,30 @@ class Places(msgspec.Struct, frozen=True):
 
 
 def places(world: World, workload: Workload) -> Places:
-    """Where the workload's pods may be scheduled, on nodes that exist and on nodes not yet born."""
+    """Where the workload's pods may be scheduled, on nodes that exist and on nodes not yet born.
+
+    Kept with the world's ground, on which it rests alone. Equal answers are one object: workloads with one template
+    are in the same places.
+    """
+    memo: _Memo = world.ground.memo.setdefault("places", _Memo({}, {}))
+    found = memo.by_id.get(workload.id)
+    if found is None or (found[0] is not workload and found[0] != workload):
+        answer = _places(world.ground, workload)
+        alike = memo.distinct.setdefault((len(answer.places), len(answer.refused)), [])
+        if answer not in alike:
+            alike.append(answer)
+        found = memo.by_id[workload.id] = workload, alike[alike.index(answer)]
+    return found[1]
+
+
+class _Memo(NamedTuple):
+    """Answers by workload, and each different one by how many places it has and lacks."""
+
+    by_id: dict[str, tuple[Workload, Places]]
+    distinct: dict[tuple[int, int], list[Places]]
+
+
+def _places(world: Ground, workload: Workload) -> Places:
     branch = world.interfaces.branch(workload)
     try:
         needs = needs_of(workload.spec, pinned=bool(workload.spec.node_name))
@@ -104,9 +132,48 @@ def places(world: World, workload: Workload) -> Places:
     devices = claims_of(workload.spec, workload.namespace, inventory_of(world, workload.spec, workload.namespace))
     judge, judge_plain = _Judge(world, with_branch, devices), _Judge(world, needs, devices)
     on_fargate_too = bool(world.fargate.of(workload)) or any(item.fargate for item in world.classes)
+    today = frozenset(workload.pod_nodes)
+    plain_only = branch is False and not on_fargate_too and volumes == [()] and devices.inventory is None
+    if plain_only and _alike(world, workload):
+        # Who it is matters only where it runs and would not be put again.
+        kept: dict[Hashable, tuple[Places, frozenset[str]]] = world.memo.setdefault("places alike", {})
+        key = judge.read, workload.spec.host_network
+        if key not in kept:
+            plain = _judged(world, workload, volumes, (judge, judge_plain, branch), frozenset(), on_fargate_too=False)
+            kept[key] = plain, frozenset(node for item in plain.refused for node in item.node_class.nodes)
+        if today.isdisjoint(kept[key][1]):
+            return kept[key][0]
+    return _judged(world, workload, volumes, (judge, judge_plain, branch), today, on_fargate_too=on_fargate_too)
+
+
+def _alike(world: Ground, workload: Workload) -> bool:
+    """Whether its interfaces are those of every other workload that is on the host network, or is not, as it is."""
+    host = workload.spec.host_network
+    return host or all(world.interfaces.alike(workload, node_class) for node_class in world.classes)
+
+
+def _judged(
+    world: Ground,
+    workload: Workload,
+    volumes: Sequence[Rules],
+    judges: tuple[_Judge, _Judge, bool | Unknown],
+    today: frozenset[str],
+    *,
+    on_fargate_too: bool,
+) -> Places:
+    """Class by class.
+
+    Args:
+        world: without what cannot matter here.
+        workload: any.
+        volumes: what each of its choices of volumes asks.
+        judges: of its pods with a branch interface, and without; and whether they get one.
+        today: the nodes that it runs on.
+        on_fargate_too: whether EKS may decide for some of its places.
+    """
+    judge, judge_plain, branch = judges
     found: list[Place] = []
     refused: list[Refusal] = []
-    today = frozenset(workload.pod_nodes)
     for node_class in world.classes:
         decided = on_fargate(world, workload, node_class) if on_fargate_too else None
         # Nodes of EKS Auto Mode and Fargate have no such resource, and need none.
@@ -132,32 +199,37 @@ def places(world: World, workload: Workload) -> Places:
 
 
 class _Judge:
-    """Asks the filters about one pod template, once for each node class that reads the same.
+    """Asks the filters about one pod template, once for all node classes that read the same.
 
     The answers rest on nothing but the template and the class as the filters see it, so that they are kept with the
     nodes' table: worlds of snapshots that differ in anything else share them, and so do workloads with one template.
     """
 
-    def __init__(self, world: World, needs: Needs, devices: Claims) -> None:
-        self._world = world
+    def __init__(self, world: Ground, needs: Needs, devices: Claims) -> None:
+        self._classes = world.classes
+        self._memo = world.memo
         self._needs = needs
         self._devices = devices
         nodes = world.snapshot.tables.get(kinds.NODES.name)
         memo: _Answers = {} if nodes is None else nodes.derived(_no_answers)
-        spec = msgspec.json.encode((needs.spec, needs.pinned), order="deterministic")
-        self._known = memo.setdefault(spec, {})
+        self.read = read_by_structural(needs)
+        self._known = memo.setdefault(self.read, {})
+        self._named = bool(needs.pinned) or names_read(needs.spec)
 
     def of(self, node_class: NodeClass, volumes: Rules) -> Feasibility:
         """Whether the pod may ever run there, with one of its choices of volumes."""
-        view, key = self._world.memo.get(("view", node_class.id)) or self._view(node_class)
+        view, key = self._memo.get(("view", node_class.id)) or self._view(node_class)
         if self._devices.inventory is not None:
             return self._with_devices(node_class, view, volumes)
-        if volumes:
+        if volumes or self._named:
             return structural(self._needs, view, volumes)
         found = self._known.get(key)
         if found is None:
-            found = self._known[key] = structural(self._needs, view, volumes)
-        return found
+            found = structural(self._needs, view, volumes)
+            if isinstance(found.ok, Unknown):
+                return found  # its words may name the class
+            self._known[key] = found
+        return with_name(found, view)
 
     def _with_devices(self, node_class: NodeClass, view: NodeView, volumes: Rules) -> Feasibility:
         """Nodes of a class may publish different devices: one that has them is enough."""
@@ -177,7 +249,7 @@ class _Judge:
         kind = node_class.labels.get(_INSTANCE_TYPE)
         names = (
             other.nodes[0]
-            for other in self._world.classes
+            for other in self._classes
             if other.nodes
             and other.born
             and other.group == node_class.group
@@ -187,8 +259,11 @@ class _Judge:
 
     def _view(self, node_class: NodeClass) -> tuple[NodeView, bytes]:
         view = view_of(node_class)
-        made = view, msgspec.json.encode(view, order="deterministic")
-        self._world.memo[("view", node_class.id)] = made
+        # Less its names: who reads them asks for each class by itself.
+        named = isinstance(view.name, str)
+        read = (view.labels, view.unknown_labels, view.taints, view.allocatable, named, view.born, view.devices_known)
+        made = view, msgspec.json.encode(read, order="deterministic")
+        self._memo[("view", node_class.id)] = made
         return made
 
 
@@ -229,7 +304,7 @@ def view_of(node_class: NodeClass) -> NodeView:
     )
 
 
-def _volume_choices(world: World, workload: Workload) -> list[Rules]:
+def _volume_choices(world: Ground, workload: Workload) -> list[Rules]:
     """What volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
     made = tuple(one for one in workload.spec.volumes if one.ephemeral is not None)
     names: tuple[tuple[str, ...], ...] = workload.claims or (

@@ -148,3 +148,12 @@ def _grouped(attachments: Iterable[VolumeAttachment]) -> dict[str, tuple[VolumeA
     for one in attachments:
         found.setdefault(one.spec.node_name, []).append(one)
     return {name: tuple(ones) for name, ones in found.items()}
+
+
+def has_disks(spec: PodSpec) -> bool:
+    """Whether the pod has a claim, or a volume in its own text, that is asked about on each node."""
+    return bool(claims_of(spec)) or any(
+        disk is not None
+        for one in spec.volumes
+        for disk in (one.csi, one.aws_elastic_block_store, one.gce_persistent_disk, one.iscsi, one.rbd)
+    )

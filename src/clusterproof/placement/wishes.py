@@ -16,13 +16,13 @@ from clusterproof.placement.ownfilters import NOT_SELECTED
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Ref
 from clusterproof.snapshot.kubernetes import NodeSelectorTerm, PodSpec, SelectorRequirement
+from clusterproof.world.ground import Ground
 from clusterproof.world.pools import Requirements, stable
 from clusterproof.world.requirements import Requirement, compatible, intersect, parse
 from clusterproof.world.selectors import SelectorError, node_term_matches
-from clusterproof.world.world import World
 
 
-def refused_by_pool(world: World, spec: PodSpec, group: str, view: NodeView) -> Feasibility | None:
+def refused_by_pool(world: Ground, spec: PodSpec, group: str, view: NodeView) -> Feasibility | None:
     """NodeAffinity's refusal of every node that a NodePool may make like this one; None where one may do.
 
     Args:

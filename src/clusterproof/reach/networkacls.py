@@ -10,6 +10,7 @@ exact over every address and port that may come up.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 
 import msgspec
 
@@ -49,6 +50,10 @@ class Verdict(msgspec.Struct, frozen=True):
     def size(self) -> int:
         """How many (address, port) pairs pass."""
         return sum((ports[1] - ports[0] + 1) * addresses.size for ports, addresses in self.allowed)
+
+
+Plain = tuple[Outcome, str, tuple[Ref, ...]]
+"""What becomes of packets that are all treated alike: by which rules, in words but for the other end, and evidence."""
 
 
 def acl_hops(view: VpcView, client: Side, server: Side, port: int, protocol: str, source_ports: Ports) -> list[Hop]:
@@ -206,22 +211,66 @@ def border(view: VpcView, layer: Layer, own: Side, other: Side, protocol: int, p
     if isinstance(acl, Unknown):
         return unknown_hop(layer, f"network ACL of {own.subnet}", acl)
     at = f"{acl.network_acl_id} of {own.subnet}"
-    verdict = judge(acl, other.space, protocol, ports, egress=egress)
-    if isinstance(verdict, Unknown):
-        return unknown_hop(layer, at, verdict)
+    found = _treated(view, acl, other.space, protocol, ports, egress=egress)
+    if isinstance(found, Unknown):
+        return unknown_hop(layer, at, found)
+    if not isinstance(found, Verdict):
+        return Hop(layer, found[0], at, f"{found[1]} {other.text}", found[2])
     whole = other.space.size * (ports[1] - ports[0] + 1)
     what = f"{ports_text(protocol, *ports)} {'to' if egress else 'from'}"
-    refs = _refs(acl, verdict)
-    if whole and verdict.size == whole:
-        return Hop(layer, Outcome.WORKS, at, f"{_rules_text(verdict, 'allow')} {what} {other.text}", refs)
-    if not verdict.allowed:
-        return Hop(layer, Outcome.BLOCKED, at, f"{_rules_text(verdict, 'deny')} {what} {other.text}", refs)
-    part = f"allows {_allowed_text(verdict, protocol)} only"
+    refs = _refs(acl, found)
+    part = f"allows {_allowed_text(found, protocol)} only"
     if isinstance(other.addresses, Unknown):
         text = f"{part}, and the addresses of the other end are not known: {other.addresses.detail}"
         return Hop(layer, Outcome.UNKNOWN, at, text, refs, other.addresses)
-    text = f"{part}: {share(verdict.size, whole)} of {what} {other.text}"
+    text = f"{part}: {share(found.size, whole)} of {what} {other.text}"
     return Hop(layer, Outcome.VARIES, at, text, refs)
+
+
+def _treated(
+    view: VpcView, acl: NetworkAcl, remote: AddressSet, protocol: int, ports: Ports, *, egress: bool
+) -> Plain | Verdict | Unknown:
+    """What one direction of an ACL does: plainly where all packets fare alike, which is kept for all such addresses."""
+    where = _between_blocks(view, acl, remote, egress=egress)
+    key = ("border", id(acl), egress, protocol, ports, where)
+    held: Plain | None = view.lasting.get(key) if where is not None else None
+    if held is not None:
+        return held
+    verdict = judge(acl, remote, protocol, ports, egress=egress)
+    if isinstance(verdict, Unknown):
+        return verdict
+    passing = verdict.size
+    if passing and passing != remote.size * (ports[1] - ports[0] + 1):
+        return verdict
+    action, outcome = ("allow", Outcome.WORKS) if passing else ("deny", Outcome.BLOCKED)
+    what = f"{ports_text(protocol, *ports)} {'to' if egress else 'from'}"
+    plain: Plain = outcome, f"{_rules_text(verdict, action)} {what}", _refs(acl, verdict)
+    if where is not None:
+        view.lasting[key] = plain
+    return plain
+
+
+def _between_blocks(view: VpcView, acl: NetworkAcl, remote: AddressSet, *, egress: bool) -> tuple[int, int] | None:
+    """Family and position of some addresses among the blocks of an ACL's entries; None where a block parts them.
+
+    No entry tells addresses of one position apart.
+    """
+    spans = remote.v4 or remote.v6
+    if not spans or (remote.v4 and remote.v6):
+        return None
+    key = ("acl cuts", id(acl), egress)
+    cuts: tuple[list[int], list[int]] | None = view.lasting.get(key)
+    if cuts is None:
+        try:
+            blocks = [AddressSet.of(e.cidr_block or e.ipv6_cidr_block) for e in acl.entries if e.egress == egress]
+        except AddressError:
+            return None
+        four = {edge for block in blocks for first, last in block.v4 for edge in (first, last + 1)}
+        six = {edge for block in blocks for first, last in block.v6 for edge in (first, last + 1)}
+        cuts = view.lasting[key] = (sorted(four), sorted(six))
+    family = int(not remote.v4)
+    position = bisect_right(cuts[family], spans[0][0])
+    return (family, position) if bisect_right(cuts[family], spans[-1][1]) == position else None
 
 
 def _refs(acl: NetworkAcl, verdict: Verdict) -> tuple[Ref, ...]:

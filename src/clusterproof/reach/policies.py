@@ -39,6 +39,10 @@ _ADMIN = ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPol
 """Kinds that are decided in tiers; of the others it is only read which pods they select."""
 
 
+_Memos = dict[int, tuple[Table[NetworkPolicy] | None, dict[tuple[object, ...], list[Hop]]]]
+"""Answers by the table of NetworkPolicies, which is kept beside them so that its id is not used again."""
+
+
 class Policies:
     """The policies of a world."""
 
@@ -60,6 +64,10 @@ class Policies:
         self._unread = _unread(world)
         self._named = _with_named_ports(world) if plane.policy_engine == VPC_CNI.name else {}
         self._peers: dict[tuple[object, ...], Peer] = {}
+        # What policies say rests on them and on the world's ground: worlds with other security groups share it.
+        held = world.snapshot.tables.get(kinds.NETWORK_POLICIES.name)
+        memos: _Memos = world.ground.memo.setdefault("policies", {})
+        self._memo = memos.setdefault(id(held), (held, {}))[1]
 
     def hops(
         self,
@@ -82,6 +90,25 @@ class Policies:
             service: the Service that the client dialled, in both directions.
             same_node: the two are on one node.
         """
+        if not all(end.address is None and not end.interface.managed for end in (subject, other)):
+            return self._asked(direction, subject, other, flow, service, same_node=same_node)
+        dialled = None if service is None else (service.namespace, service.name, service.port)
+        key = (direction, subject.key, other.key, flow, dialled, same_node)
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = self._asked(direction, subject, other, flow, service, same_node=same_node)
+        return found
+
+    def _asked(
+        self,
+        direction: Direction,
+        subject: End,
+        other: End,
+        flow: Flow,
+        service: ServiceView | None,
+        *,
+        same_node: bool,
+    ) -> list[Hop]:
         layer = Layer.POLICY_EGRESS if direction == "egress" else Layer.POLICY_INGRESS
         peer = self._peer(subject, flow.family)
         own = self._own.selecting(direction, peer) if self._own else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 import msgspec
 
 from clusterproof.reach.addresses import AddressError, AddressSet
-from clusterproof.reach.protocol import ICMP, ICMPV6, TCP, UDP, Flow, flow_of, matches, ports_text, protocol_number
+from clusterproof.reach.protocol import ICMP, ICMPV6, TCP, UDP, Flow, flow_of, ports_text, protocol_number
 from clusterproof.reach.rulebook import Book
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
 from clusterproof.reach.vpc import Side, VpcView
@@ -219,7 +219,6 @@ def _judge(view: VpcView, own: Side, other: Side, flow: Flow, references: Refere
     at = ", ".join(view.group_name(group_id) for group_id in own.security_groups)
     admitted = _Admitted(other.space)
     book = _book(view, own.security_groups, flow, egress=egress)
-    rules = book.rules
     admitted.unknowns.extend((None, unknown) for unknown in book.unread)
     for rule in book.about(other):
         if rule.kind == "group":
@@ -228,7 +227,7 @@ def _judge(view: VpcView, own: Side, other: Side, flow: Flow, references: Refere
             full = _addresses(view, rule, admitted)
         if full:
             return Hop(layer, Outcome.WORKS, at, _allow_text(rule), (rule.ref,))
-    return _undecided(layer, at, own.security_groups, other, flow, admitted, rules)
+    return _undecided(layer, at, own.security_groups, other, flow, admitted, book)
 
 
 def _book(view: VpcView, groups: tuple[str, ...], flow: Flow, *, egress: bool) -> Book:
@@ -289,7 +288,7 @@ def _addresses(view: VpcView, rule: Rule, admitted: _Admitted) -> bool:
 
 
 def _undecided(
-    layer: Layer, at: str, groups: tuple[str, ...], other: Side, flow: Flow, admitted: _Admitted, rules: list[Rule]
+    layer: Layer, at: str, groups: tuple[str, ...], other: Side, flow: Flow, admitted: _Admitted, book: Book
 ) -> Hop:
     """No single rule admits everything: the union may, a part may pass, something may be unknown."""
     refs = tuple(rule.ref for rule, _ in admitted.rules)
@@ -316,40 +315,40 @@ def _undecided(
         return Hop(layer, Outcome.VARIES, at, f"{_allow_text(rule)}, but {why}", (rule.ref, *refs))
     if admitted.rules:
         return Hop(layer, Outcome.VARIES, at, _part_text(layer, flow, other, admitted), refs)
-    return _refusal(layer, at, groups, other, flow, admitted, rules)
+    return _refusal(layer, at, groups, other, flow, admitted, book)
 
 
 def _refusal(
-    layer: Layer, at: str, groups: tuple[str, ...], other: Side, flow: Flow, admitted: _Admitted, rules: list[Rule]
+    layer: Layer, at: str, groups: tuple[str, ...], other: Side, flow: Flow, admitted: _Admitted, book: Book
 ) -> Hop:
     """Nothing admits the flow: how many rules there are, and which one misses by least."""
     egress = layer is Layer.GROUP_EGRESS
     refs = tuple(
-        Ref(SECURITY_GROUPS.name, group_id, _member(egress), _count(sum(r.group_id == group_id for r in rules), egress))
+        Ref(SECURITY_GROUPS.name, group_id, _member(egress), _count(book.of_group[group_id], egress))
         for group_id in groups
     )
     to = "to" if egress else "from"
     verb = "lets out" if egress else "admits"
     have = "has" if len(groups) == 1 else "have"
-    text = f"{at} {have} {_count(len(rules), egress)}"
-    if rules:
+    text = f"{at} {have} {_count(len(book.rules), egress)}"
+    if book.rules:
         text += f"; none {verb} {flow} {to} {other.peer}"
     if admitted.spoiled:
         rule, why = admitted.spoiled[0]
         return Hop(layer, Outcome.BLOCKED, at, f"{text}; {rule.text} does not match: {why}", (rule.ref, *refs))
-    closest = _closest(rules, other, flow)
+    closest = _closest(book, other, flow)
     if closest:
         text += f"; closest: {closest.text}"
         refs = (*refs, closest.ref)
     return Hop(layer, Outcome.BLOCKED, at, text, refs)
 
 
-def _closest(rules: list[Rule], other: Side, flow: Flow) -> Rule | None:
+def _closest(book: Book, other: Side, flow: Flow) -> Rule | None:
     """The rule that misses by least: the same source with another port, else the same port with another source."""
-    same_source = [rule for rule in rules if _is_peer(rule, other)]
+    same_source = [rule for rule in book.near(other) if _is_peer(rule, other)]
     if same_source:
         return min(same_source, key=lambda rule: _distance(rule, flow))
-    return next((rule for rule in rules if matches(rule.protocol, rule.low, rule.high, flow)), None)
+    return next(iter(book.matching), None)
 
 
 def _is_peer(rule: Rule, other: Side) -> bool:

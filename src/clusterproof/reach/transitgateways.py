@@ -103,7 +103,12 @@ def whereabouts(view: VpcView, subnet_id: str, table: RouteTable) -> str:
 
     A zone without an interface of the gateway does not reach it, and beside an interface other rules of ACLs hold.
     """
-    if not any(item.transit_gateway_id for item in table.routes):
+    key = ("to gateways", id(table))
+    # The table is kept beside, so that its id is not used again.
+    found: tuple[RouteTable, bool] | None = view.lasting.get(key)
+    if found is None:
+        found = view.lasting[key] = (table, any(item.transit_gateway_id for item in table.routes))
+    if not found[1]:
         return ""
     subnet = view.subnet(subnet_id)
     beside = any(subnet_id in item.subnet_ids for item in view.snapshot.objects(TRANSIT_GATEWAY_VPC_ATTACHMENTS))

@@ -176,12 +176,12 @@ class VpcView:
         """
         if isinstance(subnet_id, Unknown):
             return Side(groups, subnet_id, subnet_id, subnet_id, family)
-        subnet = self.subnet(subnet_id)
-        if isinstance(subnet, Unknown):
-            return Side(groups, subnet_id, subnet, subnet, family)
         key = ("side", groups, subnet_id, family)
         found: Side | None = self.lasting.get(key)
         if found is None:
+            subnet = self.subnet(subnet_id)
+            if isinstance(subnet, Unknown):
+                return Side(groups, subnet_id, subnet, subnet, family)
             found = self.lasting[key] = self._side(groups, subnet, family)
         return found
 

@@ -121,7 +121,7 @@ def apply(snapshot: Snapshot, overlay: Overlay) -> Snapshot:
     for name, edits in by_kind.items():
         kind = BY_NAME[name]
         tables[name] = _edited(kind, tables.get(name), edits)
-    return Snapshot(snapshot.meta, tables)
+    return Snapshot(snapshot.meta, tables, snapshot.kept)
 
 
 def _kind_of(edit: Edit) -> str:
@@ -141,14 +141,25 @@ def _edited(kind: Kind[Any], table: Table[Any] | None, edits: list[Edit]) -> Tab
     lines: list[bytes | None] = [table.lines.line(i) for i in range(count)] if table else []
     unknown_fields = list(table.unknown_fields) if table else []
 
+    grown: dict[int, Raw] = {}  # what rules are added to, by position: one object may get many
+
     def change(key: str, mutate: Callable[[Raw], None]) -> None:
         if key not in index:
             raise NotFoundError(f"{kind.name} {key} cannot be changed: the snapshot does not hold it")
-        raw: Raw = msgspec.json.decode(lines[index[key]] or b"{}")
-        mutate(raw)
-        lines[index[key]] = msgspec.json.encode(raw)
+        position = index[key]
+        if position not in grown:
+            grown[position] = msgspec.json.decode(lines[position] or b"{}")
+        mutate(grown[position])
+
+    def settle() -> None:
+        """Write what was grown, so that no later edit reaches into an earlier one's values."""
+        for position, raw in grown.items():
+            lines[position] = msgspec.json.encode(raw)
+        grown.clear()
 
     for edit in edits:
+        if not isinstance(edit, (AddPermission, AddAclEntry)):
+            settle()
         match edit:
             case Put(object=raw):
                 key = kind.key(msgspec.convert(raw, kind.type))
@@ -164,11 +175,13 @@ def _edited(kind: Kind[Any], table: Table[Any] | None, edits: list[Edit]) -> Tab
                 unknown_fields.append(UnknownField(key, path, unknown))
             case SetField(key=key, path=path, value=value):
                 change(key, lambda raw, path=path, value=value: _set(raw, path, value))  # type: ignore[misc]
+                settle()
             case AddPermission(group_id=group, egress=egress, permission=permission):
                 member = "IpPermissionsEgress" if egress else "IpPermissions"
                 change(group, lambda raw, m=member, p=permission: raw.setdefault(m, []).append(p))  # type: ignore[misc]
             case AddAclEntry(network_acl_id=acl, entry=entry):
                 change(acl, lambda raw, e=entry: raw.setdefault("Entries", []).append(e))  # type: ignore[misc]
+    settle()
     kept = [line for line in lines if line is not None]
     # One object put into a kind that was never read says nothing of the others.
     coverage = table.coverage if table is not None else (Coverage(missing=not_collected(kind)),)

@@ -7,7 +7,7 @@ immutable; :mod:`clusterproof.snapshot.overlay` makes a changed one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, cast
 
@@ -188,26 +188,32 @@ class Meta(msgspec.Struct, frozen=True):
 
 
 class Snapshot:
-    """Everything that was read, by kind. Immutable."""
+    """Everything that was read, by kind. Immutable.
 
-    def __init__(self, meta: Meta, tables: Mapping[str, Table[Any]]) -> None:
+    Attributes:
+        kept: answers of pure functions of some of the tables, kept beside these very tables; snapshots that overlays
+            make share it, as they share the tables that they do not edit.
+    """
+
+    def __init__(self, meta: Meta, tables: Mapping[str, Table[Any]], kept: dict[Hashable, Any] | None = None) -> None:
         self.meta = meta
         self.tables = dict(tables)
+        self.kept: dict[Hashable, Any] = {} if kept is None else kept
 
     def objects(self, kind: Kind[T]) -> tuple[T, ...]:
         """All typed objects of a kind; empty also when the kind was not read (ask :meth:`missing`)."""
         table: Table[T] | None = self.tables.get(kind.name)
-        return table.objects if table else ()
+        return table.objects if table is not None else ()
 
     def get(self, kind: Kind[T], key: str) -> T | None:
         """One typed object, or None when it is not there or its kind was not read (ask :meth:`missing`)."""
         table: Table[T] | None = self.tables.get(kind.name)
-        return table.get(key) if table else None
+        return table.get(key) if table is not None else None
 
     def raw(self, kind: Kind[Any], key: str) -> dict[str, Any] | None:
         """One object as the API gave it, or None."""
         table = self.tables.get(kind.name)
-        return table.raw(key) if table else None
+        return table.raw(key) if table is not None else None
 
     def missing(self, kind: Kind[Any], scope: str = EVERYWHERE) -> Unknown | None:
         """Why a kind is not completely known in a scope, or None when it is.

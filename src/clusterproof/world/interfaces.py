@@ -70,10 +70,18 @@ class Interfaces:
 
     def of(self, workload: Workload, node_class: NodeClass) -> tuple[Interface, ...]:
         """The interfaces that may come up, at least one; which one is nobody's choice."""
-        token = (workload.id, node_class.id)
+        token = ("" if self.alike(workload, node_class) else workload.id, node_class.id)
         if token not in self._memo:
             self._memo[token] = self._families(self._decide(workload, node_class), node_class)
         return self._memo[token]
+
+    def alike(self, workload: Workload, node_class: NodeClass) -> bool:
+        """Whether a workload's pods have there what those of every other such workload have: nothing asks who they are."""
+        if workload.spec.host_network or node_class.fargate or node_class.pod_network is not None:
+            return False
+        if self._plane.pod_groups:
+            return False
+        return self._plane.custom_networking or self._discovery.left_out(node_class.host) is None
 
     def running(self, workload: Workload, node_class: NodeClass) -> tuple[Interface, ...]:
         """Those that pods which run on nodes of the class have, as far as that differs from the next pod's."""

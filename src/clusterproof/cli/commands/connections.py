@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from clusterproof.cli import options
@@ -42,7 +44,7 @@ def command(
         if missing is not None:  # none of them is known, which is not the same as none
             raise UnknownNameError(f"whether there are connections is not known: {missing}")
 
-    def make(target: Target) -> str:
-        return connections.render(found, target.format, **layout(target))
+    def make(target: Target) -> Iterable[str]:
+        return connections.pieces(found, target.format, **layout(target))
 
     deliver(targets, make, quiet=quiet)

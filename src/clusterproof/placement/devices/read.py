@@ -6,10 +6,10 @@ from clusterproof.placement.devices.inventory import Inventory
 from clusterproof.placement.version import SchedulerVersion, scheduler_version
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kubernetes import PodSpec
-from clusterproof.world.world import World
+from clusterproof.world.ground import Ground
 
 
-def inventory_of(world: World, spec: PodSpec, namespace: str) -> Inventory | None:
+def inventory_of(world: Ground, spec: PodSpec, namespace: str) -> Inventory | None:
     """What there is to allocate, for a pod of that namespace; None where no claim and no device class is in play.
 
     A kind that was not read in full is unknown. Where device classes were not read and the pod has no claim, extended
