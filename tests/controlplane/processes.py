@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_PREFIX = "controlplane-of-tests-"
+PREFIX = "controlplane-of-tests-"
 _PR_SET_PDEATHSIG = 1
 _GARBAGE = "300"
 """Go's garbage collector may let the heap grow to four times what lives: a fifth less work for twice the memory."""
@@ -51,7 +51,7 @@ class Processes:
 
     def __init__(self) -> None:
         clear_leftovers()
-        self.directory = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self.directory = Path(tempfile.mkdtemp(prefix=PREFIX))
         (self.directory / "owner").write_text(_identity(os.getpid()))
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -133,7 +133,7 @@ class Processes:
 def clear_leftovers() -> list[int]:
     """Ends what a dead owner has left behind and removes its directories; the process ids that were ended."""
     ended = []
-    for place in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+    for place in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):
             owner, about = place / "owner", place.stat()
             being_made = not owner.exists() and time.time() - about.st_mtime < 60

@@ -19,7 +19,7 @@ import pytest
 from tests.conftest import ROOT, Require
 from tests.controlplane.binaries import Binaries
 from tests.controlplane.plane import ControlPlane
-from tests.controlplane.processes import Processes, StartError, clear_leftovers, free_port
+from tests.controlplane.processes import PREFIX, Processes, StartError, clear_leftovers, free_port
 
 
 def alive(pid: int) -> bool:
@@ -101,10 +101,10 @@ def test_everything_is_stopped_after(binaries: Binaries) -> None:
 @pytest.mark.controlplane
 def test_what_does_not_start_is_told_with_its_log(binaries: Binaries) -> None:
     """A scheduler with a configuration that is none: its own words, and everything else is ended."""
-    before = set(Path(tempfile.gettempdir()).glob("clusterproof-controlplane-*"))
+    before = set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*"))
     with pytest.raises(StartError, match=r"(?s)kube-scheduler ended with status 1: .*nonsense"):
         ControlPlane.start(binaries, scheduler_config={"nonsense": True})
-    assert set(Path(tempfile.gettempdir()).glob("clusterproof-controlplane-*")) <= before
+    assert set(Path(tempfile.gettempdir()).glob(f"{PREFIX}*")) <= before
 
 
 def test_leftovers_of_a_dead_owner_are_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,10 +112,10 @@ def test_leftovers_of_a_dead_owner_are_ended(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     dead = subprocess.Popen(["true"])
     dead.wait()
-    with Processes() as mine, subprocess.Popen(["sleep", "600"]) as left, subprocess.Popen(["sleep", "600"]) as other:
-        mine.start("sleep", ["sleep", "600"])
+    with Processes() as mine, subprocess.Popen(["sleep", "60"]) as left, subprocess.Popen(["sleep", "60"]) as other:
+        mine.start("sleep", ["sleep", "60"])
         begun = Path(f"/proc/{left.pid}/stat").read_text().rpartition(")")[2].split()[19]
-        orphaned, making = tmp_path / "clusterproof-controlplane-a", tmp_path / "clusterproof-controlplane-b"
+        orphaned, making = tmp_path / f"{PREFIX}a", tmp_path / f"{PREFIX}b"
         orphaned.mkdir()
         making.mkdir()
         (orphaned / "owner").write_text(f"{dead.pid} 1")
@@ -150,7 +150,7 @@ def test_only_the_main_thread_starts_servers(tmp_path: Path, monkeypatch: pytest
 
         def start() -> None:
             try:
-                processes.start("sleep", ["sleep", "600"])
+                processes.start("sleep", ["sleep", "60"])
             except StartError as no:
                 errors.append(no)
 
