@@ -76,7 +76,7 @@ def _line(found: dict[str, Any]) -> str:
     return (
         f"{found['nodes']:>6} nodes {found['pods']:>7} pods {found['json_mb']:>7.1f} MB JSON   "
         f"decode {found['decode_s']:6.3f} s ({found['decode_mb_per_s']:.0f} MB/s)   "
-        f"check {found['check_s']:6.3f} s   why {found['why_s']:5.3f} s   peak {found['peak_mb']:.0f} MB   {verdicts}"
+        f"check {found['check_s']:6.3f} s   why {found['why_s']:5.3f}, {found['why_next_s']:5.3f} s   peak {found['peak_mb']:.0f} MB   {verdicts}"
     )
 
 

@@ -93,6 +93,8 @@ def _merge(spans: Iterable[Span]) -> Spans:
 
 
 def _intersect(a: Spans, b: Spans) -> Spans:
+    if not a or not b or a[-1][1] < b[0][0] or b[-1][1] < a[0][0]:
+        return ()  # most blocks that are compared lie apart
     out: list[Span] = []
     i = j = 0
     while i < len(a) and j < len(b):

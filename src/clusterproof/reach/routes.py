@@ -142,6 +142,15 @@ def lookup(view: VpcView, table: RouteTable, destinations: AddressSet) -> tuple[
     and that before one to a virtual private gateway, which is how propagated
     routes look.
     """
+    key = ("lookup", id(table), destinations)
+    held: tuple[RouteTable, tuple[Part, ...]] | None = view.lasting.get(key)
+    if held is None:
+        # The table is kept beside, so that its id is not used again.
+        held = view.lasting[key] = table, _looked_up(view, table, destinations)
+    return held[1]
+
+
+def _looked_up(view: VpcView, table: RouteTable, destinations: AddressSet) -> tuple[Part, ...]:
     candidates, unread = _ranked(view, table)
     parts: dict[int, AddressSet] = {}
     rest = destinations

@@ -91,12 +91,13 @@ class PolicyIndex:
         self.incomplete = incomplete
         # Per namespace, policies under one label that their selector demands, or under None where it demands none:
         # a pod's labels then lead to the few policies that can select it.
-        self._by_label: dict[str, dict[tuple[str, str] | None, list[Policy]]] = {}
+        self._by_label: dict[str, dict[tuple[str, str] | None, list[NetworkPolicy]]] = {}
         for policy in policies:
             labels = policy.spec.pod_selector.match_labels
             demanded = min((item for item in labels.items() if item[0] not in GENERATED_LABELS), default=None)
             namespace = self._by_label.setdefault(policy.metadata.namespace, {})
-            namespace.setdefault(demanded, []).append(prepare(policy))
+            namespace.setdefault(demanded, []).append(policy)
+        self._prepared: dict[int, Policy] = {}
         self._isolation: dict[tuple[Direction, int], Isolation] = {}
         self._classes = Classes()
         self._cores: dict[tuple[object, ...], _Core] = {}
@@ -125,7 +126,7 @@ class PolicyIndex:
             candidates += groups.get(label, ())
         certain: list[Policy] = []
         possible: list[tuple[Policy, Unknown]] = []
-        for policy in candidates:
+        for policy in map(self._ready, candidates):
             truth = all_of((policy.isolates[direction], select(policy.selector, labels, unknown)))
             if isinstance(truth, Unknown):
                 possible.append((policy, truth))
@@ -134,6 +135,13 @@ class PolicyIndex:
         certain.sort(key=lambda policy: policy.key)
         possible.sort(key=lambda pair: pair[0].key)
         return Isolation(tuple(certain), tuple(possible))
+
+    def _ready(self, policy: NetworkPolicy) -> Policy:
+        """Prepared when a pod's labels first lead to it: most policies are about other pods than those asked for."""
+        found = self._prepared.get(id(policy))
+        if found is None:
+            found = self._prepared[id(policy)] = prepare(policy)
+        return found
 
     def decide(
         self,
