@@ -18,6 +18,12 @@ def names_read(spec: PodSpec) -> bool:
     return any(term.match_fields for term in _terms(spec))
 
 
+def keys_read(needs: Needs) -> tuple[str, ...]:
+    """The node labels that :func:`~clusterproof.placement.filters.structural` reads, sorted; volumes' are not here."""
+    keys = {requirement.key for term in _terms(needs.spec) for requirement in term.match_expressions}
+    return tuple(sorted(keys.union(needs.spec.node_selector, (key for key, _, _ in needs.topologies))))
+
+
 def read_by_structural(needs: Needs) -> bytes:
     """What of a pod :func:`~clusterproof.placement.filters.structural` reads, less volumes and devices."""
     spec, affinity = needs.spec, needs.spec.affinity

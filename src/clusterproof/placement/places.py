@@ -6,7 +6,7 @@ place, with its doubt; a class that refuses is kept with the scheduler's reason.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from clusterproof.placement.devices.read import inventory_of
 from clusterproof.placement.fargate import on_fargate
 from clusterproof.placement.feasibility import Feasibility
 from clusterproof.placement.filters import Rules, structural, with_name
-from clusterproof.placement.folded import names_read, read_by_structural
+from clusterproof.placement.folded import keys_read, names_read, read_by_structural
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import NodeView
@@ -99,18 +99,20 @@ def places(world: World, workload: Workload) -> Places:
     found = memo.by_id.get(workload.id)
     if found is None or (found[0] is not workload and found[0] != workload):
         answer = _places(world.ground, workload)
-        alike = memo.distinct.setdefault((len(answer.places), len(answer.refused)), [])
-        if answer not in alike:
+        shape = tuple([id(place.node_class) for place in answer.places]), len(answer.refused)
+        alike = memo.distinct.setdefault(shape, [])
+        known = next((other for other in alike if other == answer), None)
+        if known is None:
             alike.append(answer)
-        found = memo.by_id[workload.id] = workload, alike[alike.index(answer)]
+        found = memo.by_id[workload.id] = workload, known or answer
     return found[1]
 
 
 class _Memo(NamedTuple):
-    """Answers by workload, and each different one by how many places it has and lacks."""
+    """Answers by workload, and each different one by the node classes of its places and how many refuse."""
 
     by_id: dict[str, tuple[Workload, Places]]
-    distinct: dict[tuple[int, int], list[Places]]
+    distinct: dict[tuple[tuple[int, ...], int], list[Places]]
 
 
 def _places(world: Ground, workload: Workload) -> Places:
@@ -136,20 +138,35 @@ def _places(world: Ground, workload: Workload) -> Places:
     plain_only = branch is False and not on_fargate_too and volumes == [()] and devices.inventory is None
     if plain_only and _alike(world, workload):
         # Who it is matters only where it runs and would not be put again.
-        kept: dict[Hashable, tuple[Places, frozenset[str]]] = world.memo.setdefault("places alike", {})
+        kept: dict[Hashable, tuple[Places, frozenset[int]]] = world.memo.setdefault("places alike", {})
         key = judge.read, workload.spec.host_network
         if key not in kept:
             plain = _judged(world, workload, volumes, (judge, judge_plain, branch), frozenset(), on_fargate_too=False)
-            kept[key] = plain, frozenset(node for item in plain.refused for node in item.node_class.nodes)
-        if today.isdisjoint(kept[key][1]):
-            return kept[key][0]
+            kept[key] = plain, frozenset(id(item.node_class) for item in plain.refused)
+        plain, refusing = kept[key]
+        if not today or refusing.isdisjoint(_classes_of(world, today)):
+            return plain
     return _judged(world, workload, volumes, (judge, judge_plain, branch), today, on_fargate_too=on_fargate_too)
 
 
 def _alike(world: Ground, workload: Workload) -> bool:
     """Whether its interfaces are those of every other workload that is on the host network, or is not, as it is."""
-    host = workload.spec.host_network
-    return host or all(world.interfaces.alike(workload, node_class) for node_class in world.classes)
+    if workload.spec.host_network:
+        return True
+    found: bool | None = world.memo.get("alike")
+    if found is None:
+        found = all(world.interfaces.alike(workload, node_class) for node_class in world.classes)
+        world.memo["alike"] = found
+    return found
+
+
+def _classes_of(world: Ground, nodes: Iterable[str]) -> frozenset[int]:
+    """The identities of the classes that nodes belong to."""
+    of_node: dict[str, int] | None = world.memo.get("class of node")
+    if of_node is None:
+        of_node = {node: id(node_class) for node_class in world.classes for node in node_class.nodes}
+        world.memo["class of node"] = of_node
+    return frozenset(of_node[node] for node in nodes if node in of_node)
 
 
 def _judged(
@@ -215,14 +232,16 @@ class _Judge:
         self.read = read_by_structural(needs)
         self._known = memo.setdefault(self.read, {})
         self._named = bool(needs.pinned) or names_read(needs.spec)
+        self._labels = keys_read(needs)
 
     def of(self, node_class: NodeClass, volumes: Rules) -> Feasibility:
         """Whether the pod may ever run there, with one of its choices of volumes."""
-        view, key = self._memo.get(("view", node_class.id)) or self._view(node_class)
+        view, rest = self._memo.get(("view", node_class.id)) or self._view(node_class)
         if self._devices.inventory is not None:
             return self._with_devices(node_class, view, volumes)
         if volumes or self._named:
             return structural(self._needs, view, volumes)
+        key = rest, tuple([view.label_state(label) for label in self._labels])
         found = self._known.get(key)
         if found is None:
             found = structural(self._needs, view, volumes)
@@ -258,17 +277,17 @@ class _Judge:
         return next(names, "")
 
     def _view(self, node_class: NodeClass) -> tuple[NodeView, bytes]:
+        """The class, and all that a filter may read of it but labels and names."""
         view = view_of(node_class)
-        # Less its names: who reads them asks for each class by itself.
         named = isinstance(view.name, str)
-        read = (view.labels, view.unknown_labels, view.taints, view.allocatable, named, view.born, view.devices_known)
+        read = (view.taints, view.allocatable, named, view.born, view.devices_known)
         made = view, msgspec.json.encode(read, order="deterministic")
         self._memo[("view", node_class.id)] = made
         return made
 
 
 _INSTANCE_TYPE = "node.kubernetes.io/instance-type"
-_Answers = dict[bytes, dict[bytes, Feasibility]]
+_Answers = dict[bytes, dict[Hashable, Feasibility]]
 
 
 def _no_answers(_nodes: Table[Node]) -> _Answers:
