@@ -189,15 +189,25 @@ def place(
     return find(snapshot, workload, profile=own, replicas=replicas, runs=runs, image_bytes=image_bytes)
 
 
-def connections(snapshot: Snapshot) -> Connections:
+def connections(
+    snapshot: Snapshot,
+    *,
+    observe: Callable[[str], None] | None = None,
+    expect: Callable[[int], None] | None = None,
+) -> Connections:
     """What reaches which Service: one row per client workload and group, Service port, and server group.
 
     The rows are a sequence that makes each when it is read; ``classes`` has them by clients that are alike.
+
+    Args:
+        snapshot: of the cluster and the account.
+        observe: told what is being asked, one Service port after the other.
+        expect: told before anything is asked how many rows there may be at most, nodes that were not read aside.
     """
     from clusterproof.checks.connections import connections as rows
     from clusterproof.world.world import World
 
-    return rows(World(snapshot))
+    return rows(World(snapshot), observe=observe, expect=expect)
 
 
 def render_fix(report: Report, snapshot: Snapshot, style: str = "aws-cli") -> str:

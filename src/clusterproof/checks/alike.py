@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Ask:
     """One connection that may be asked for: traced when somebody reads it, and once."""
 
-    __slots__ = ("_asked", "_found", "_name", "_same_node")
+    __slots__ = ("_asked", "_found", "_name", "same_node", "token")
 
     def __init__(
         self,
@@ -36,21 +36,39 @@ class Ask:
         *,
         same_node: bool,
         name: Hop | None = None,
+        token: Hashable = None,
     ) -> None:
+        """What to ask; ``token`` is the class of the connection: equal ones come to the same between two parties."""
         self._asked = asker, client, server, here, there, question
         self._name = name
-        self._same_node = same_node
+        self.same_node = same_node
+        self.token = token
         self._found: Trace | None = None
 
     def __call__(self) -> Trace:
         """All hops, the name's before the others."""
         if self._found is None:
             asker, client, server, here, there, question = self._asked
-            trace = asker.trace(client, server, here, there, question, question.via, same_node=self._same_node)
+            trace = asker.trace(client, server, here, there, question, question.via, same_node=self.same_node)
             if question.by_name and question.unread is None:
                 trace = Trace((self._name or asker.names.hop(client.end(here), here, question.via), *trace.hops))
             self._found = trace
         return self._found
+
+    @property
+    def here(self) -> Place:
+        """The client's place."""
+        return self._asked[3]
+
+    @property
+    def there(self) -> Place:
+        """The server's place."""
+        return self._asked[4]
+
+    def of(self, client: Party, server: Party, question: Question) -> Ask:
+        """The same between others at these places; not by name."""
+        asker, _, _, here, there, _ = self._asked
+        return Ask(asker, client, server, here, there, question, same_node=self.same_node, token=self.token)
 
 
 class Maker:
@@ -66,6 +84,8 @@ class Maker:
         self._names: dict[Hashable, Hop] = {}
         self._traced: dict[Hashable, tuple[Outcome, bool, tuple[tuple[Layer, Outcome], ...]]] = {}
         self._cells: list[Cell] = []
+        self.firsts: dict[Hashable, Ask] = {}
+        """By class of connections, the one that was traced for all."""
 
     def cells(self) -> list[Cell]:
         """What was added, in the order of places."""
@@ -144,7 +164,8 @@ class Maker:
             judged, unread = combine((name.outcome, judged)), unread or name.unknown is not None
             # What works is said in the same words for all; what does not is said of the place.
             name = name if says_the_same(name) else None
-        ask = Ask(self._asker, *self._ends, one, other, self._question, same_node=same_node, name=name)
+        ask = Ask(self._asker, *self._ends, one, other, self._question, same_node=same_node, name=name, token=key)
+        self.firsts.setdefault(key, ask)
         doubt = one.doubt or other.doubt
         self._cells.append(
             Cell(

@@ -8,16 +8,16 @@ stand in it; everything else is asked for each server by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import product
 
-from clusterproof.checks.cells import Asker, Cell, Question
+from clusterproof.checks.cells import Asker, Question
 from clusterproof.checks.clients import Clients
 from clusterproof.checks.connection import Connection
 from clusterproof.checks.context import Context
 from clusterproof.checks.endpoints import party_of
-from clusterproof.checks.finding import MatrixCell
-from clusterproof.checks.matrix import cells_of, fold_outcomes
+from clusterproof.checks.folded import Folded, Group, groups_of
+from clusterproof.checks.matrix import fold_outcomes
 from clusterproof.checks.parties import Party, Sides, unread_places
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
 from clusterproof.snapshot import kinds
@@ -34,6 +34,7 @@ class Between:
         self._context = context
         self._clients = clients
         self._asker = Asker(context)
+        self._folded = Folded(self._asker, clients.wide)
         self._unread = _unread(context)
         self._parties: dict[int, Party] = {}
         self._servers: dict[tuple[int, str, int, str], Hashable | None] = {}
@@ -51,17 +52,17 @@ class Between:
         asking = self._party(client)
         one = self._as_server(backend, servers) if token is not None else None
         if one is None:
-            return tuple(_between(self._asker, asking, backend, servers, self._unread))
+            return tuple(_between(self._asker, asking, backend, servers, self._unread, self._folded))
         server = servers[0]
         key = (token, one, server.text == asking.text)
         if key not in self._told:
-            rows = tuple(_between(self._asker, asking, backend, servers, self._unread))
+            rows = tuple(_between(self._asker, asking, backend, servers, self._unread, self._folded))
             told = [_Told.of(row, backend) for row in rows]
             self._told[key] = None if None in told else [item for item in told if item is not None]
             return rows
         known = self._told[key]
         if known is None:
-            return tuple(_between(self._asker, asking, backend, servers, self._unread))
+            return tuple(_between(self._asker, asking, backend, servers, self._unread, self._folded))
         return tuple(item.again(asking.text, server.text, backend.key) for item in known)
 
     def _party(self, number: int) -> Party:
@@ -152,9 +153,17 @@ _OTHER_NODES = "other nodes"
 
 
 def _between(
-    asker: Asker, client: Party, backend: Backend, servers: Sequence[Party], unread: Mapping[str, Unknown]
+    asker: Asker,
+    client: Party,
+    backend: Backend,
+    servers: Sequence[Party],
+    unread: Mapping[str, Unknown],
+    folds: Folded | None = None,
 ) -> Iterator[Connection]:
-    """The rows of one client and one port of a Service: the cells that a check would fold, by node group."""
+    """The rows of one client and one port of a Service: the cells that a check would fold, by node group.
+
+    Without ``folds`` each cell is asked for by itself.
+    """
     question = Question(backend.port.port, backend.port.protocol, backend, by_name=False)
     port = f"{backend.port.port}/{backend.port.protocol}"
 
@@ -166,14 +175,13 @@ def _between(
         for group in sorted({*(place.node_class.group for place in client.places), *unread}):
             yield row(group, "its endpoints", "not known", Outcome.UNKNOWN, nowhere, 0)
     for server in servers:
-        cells = asker.cells(client, server, question)
-        folded = cells_of(cells)
+        if folds is None:
+            folded: Sequence[Group] = groups_of(asker.cells(client, server, question))
+        else:
+            folded = folds.groups(client, server, question)
         shown = {(cell.client, cell.server) for cell in folded}
         for cell in folded:
-            hop = cell.hop
-            if hop is None and cell.outcome is not Outcome.WORKS:
-                hop = _doubt(cells, cell)
-            outcome = cell.outcome
+            outcome, hop = cell.outcome, cell.hop
             why = unread.get(cell.client) or unread.get(cell.server)
             if why is not None:
                 # The group's next nodes are not known: what its nodes of today do is not all that may happen.
@@ -189,12 +197,3 @@ def _between(
             if why is not None and (one, other) not in shown:
                 hop = unknown_hop(Layer.NODE, one if one in unread else other, why)
                 yield row(one, server.text, other, Outcome.UNKNOWN, hop, 0)
-
-
-def _doubt(cells: Iterable[Cell], of: MatrixCell) -> Hop | None:
-    """Why it is not known whether the pods may be where they would have to be."""
-    for cell in cells:
-        groups = cell.client.node_class.group, cell.server.node_class.group
-        if cell.doubt is not None and groups == (of.client, of.server):
-            return unknown_hop(Layer.NODE, of.client if cell.client.doubt is not None else of.server, cell.doubt)
-    return None

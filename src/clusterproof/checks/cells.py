@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable
 from functools import cached_property, partial
 
-from clusterproof.checks.alike import Maker, layers_of
+from clusterproof.checks.alike import Ask, Maker, layers_of
 from clusterproof.checks.cell import Cell, Question, certain, occurrences
 from clusterproof.checks.context import Context
-from clusterproof.checks.fold import NOBODY, Asked, Between, Flows, Fold
+from clusterproof.checks.fold import NOBODY, Asked, Between, Blocks, Flows, Fold
 from clusterproof.checks.names import Names
 from clusterproof.checks.parties import Party
 from clusterproof.checks.special import turned_back
@@ -48,24 +48,37 @@ class Asker:
         """All cells of two parties, in the order of their places; the same ones where they were asked for before."""
         key = _same(client), _same(server), _again(question)
         if None in key:
-            return self._cells_of(client, server, question)
+            return self.fresh(client, server, question)
         found = self._asked_before.get(key)
         if found is None:
             # The places are kept beside, so that their ids are not used again.
-            cells = self._cells_of(client, server, question)
+            cells = self.fresh(client, server, question)
             found = self._asked_before[key] = client.places, server.places, cells
         return found[2]
 
-    def _cells_of(self, client: Party, server: Party, question: Question) -> list[Cell]:
-        if not self._foldable(client, server, question):
+    def fresh(self, client: Party, server: Party, question: Question) -> list[Cell]:
+        """All cells of two parties, in the order of their places; nothing of them is kept."""
+        blocks = self.blocks(client, server, question)
+        if blocks is None:
             return self.singly(client, server, question)
+        return self.traced(client, server, question, blocks)[1]
+
+    def blocks(self, client: Party, server: Party, question: Question) -> Blocks | None:
+        """The places of two parties, folded; the same object for the same places. None where they are asked singly."""
+        if not self._foldable(client, server, question):
+            return None
         asked = self._asked if question.by_name else NOBODY
-        blocks = self._fold.blocks(client.places, server.places, asked, self._flows(client, server, question))
+        return self._fold.blocks(client.places, server.places, asked, self._flows(client, server, question))
+
+    def traced(
+        self, client: Party, server: Party, question: Question, blocks: Blocks
+    ) -> tuple[dict[Hashable, Ask], list[Cell]]:
+        """What was traced, by class of connections; and all cells of two parties, in the order of their places."""
         made = Maker(self, client, server, question)
         for here in blocks.clients:
             for there in blocks.servers:
                 made.add(here, there)
-        return certain(made.cells())
+        return made.firsts, certain(made.cells())
 
     def _flows(self, client: Party, server: Party, question: Question) -> Flows | None:
         """All that is sent to answer a question: to the server, and to the DNS pods; None where that is not so plain."""

@@ -77,10 +77,23 @@ class Clients:
                 self.of[member] = one
         self._numbers = {id(workload): number for number, workload in enumerate(world.workloads)}
         self._parts: dict[int, Sequence[Part]] = {}
+        self._wide: dict[int, bool] = {}
 
     def number(self, workload: Workload) -> int:
         """The place of a workload in the world's order."""
         return self._numbers[id(workload)]
+
+    def wide(self, workload: Workload) -> bool:
+        """Whether what policies say of a workload may depend on addresses, or is more than is compared here."""
+        number = self._numbers.get(id(workload))
+        if number is None or not self._plain:
+            return True
+        if number not in self._wide:
+            specs = [policy.spec for policy in self._selecting[number]]
+            peers = [peer for spec in specs for rule in spec.ingress for peer in rule.from_]
+            peers += [peer for spec in specs for rule in spec.egress for peer in rule.to]
+            self._wide[number] = any(peer.ip_block is not None for peer in peers)
+        return self._wide[number]
 
     def parts(self, servers: Iterable[int]) -> Sequence[Part]:
         """The classes, those together that no policy of some servers tells apart."""

@@ -10,7 +10,7 @@ address: whether the client can resolve the Service's name is DNS's, which
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 
@@ -20,6 +20,7 @@ from clusterproof.checks.connection import Alike, Connection, Connections, renam
 from clusterproof.checks.context import Context
 from clusterproof.checks.endpoints import behind
 from clusterproof.checks.parties import Party
+from clusterproof.placement.places import Place
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.snapshot.collector import paused
 from clusterproof.world.services import Backend
@@ -28,16 +29,26 @@ from clusterproof.world.world import World
 __all__ = ["Connection", "Connections", "connections"]
 
 
-def connections(world: World) -> Connections:
-    """All rows, sorted by client, Service and port."""
+def connections(
+    world: World, *, observe: Callable[[str], None] | None = None, expect: Callable[[int], None] | None = None
+) -> Connections:
+    """All rows, sorted by client, Service and port.
+
+    Args:
+        world: whose workloads and Services are asked about.
+        observe: told what is being asked: one Service port after the other.
+        expect: told before anything is asked how many rows there may be at most, nodes that were not read aside.
+    """
     with paused():
-        return _Judged(world).connections()
+        return _Judged(world, observe, expect).connections()
 
 
 class _Judged:
     """What is asked of a world, Service by Service."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(
+        self, world: World, observe: Callable[[str], None] | None, expect: Callable[[int], None] | None
+    ) -> None:
         profile = Profile("connections", "connections", Document("connections"), ())
         context = Context(world.snapshot, profile, world=world)
         self._names = [workload.id for workload in world.workloads]
@@ -48,8 +59,13 @@ class _Judged:
         self._apart: dict[int, dict[int, Rows]] = {}
         """By client, and by the number of the Service port: rows of its own."""
         self._made: list[Rows] = []
-        for number, backend in enumerate(_backends(world)):
-            servers = behind(context, backend)
+        asked = [(backend, behind(context, backend)) for backend in _backends(world)]
+        if expect is not None:
+            clients = sum(_groups(context.places(workload).places) for workload in world.workloads)
+            expect(clients * sum(_groups(server.places) for _, servers in asked for server in servers))
+        for number, (backend, servers) in enumerate(asked):
+            if observe is not None:
+                observe(f"{backend.key} {backend.port.port}/{backend.port.protocol}, {number + 1} of {len(asked)}")
             own = dict.fromkeys(self._clients.number(one.workload) for one in servers if one.workload is not None)
             for part in self._clients.parts(own):
                 self._ask(number, backend, servers, part, own)
@@ -109,6 +125,11 @@ class _Judged:
             if same:
                 result.append(Alike(tuple(sorted(same)), ordered(given)))
         return Connections(alike for alike in result if alike.rows)
+
+
+def _groups(places: Iterable[Place]) -> int:
+    """On how many node groups places are."""
+    return len({place.node_class.group for place in places})
 
 
 def _says_the_same(rows: Rows, others: Rows, name: str) -> bool:

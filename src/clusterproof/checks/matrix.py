@@ -31,13 +31,18 @@ def matrix_of(
 
 def cells_of(cells: Sequence[Cell], *, paths: bool = True) -> tuple[MatrixCell, ...]:
     """One cell per client group and server group, sorted; without ``paths`` none is traced."""
-    by_groups: dict[tuple[str, str], list[Cell]] = {}
+    return tuple(_cell(groups, members, paths=paths) for groups, members in by_groups(cells))
+
+
+def by_groups(cells: Iterable[Cell]) -> list[tuple[tuple[str, str], list[Cell]]]:
+    """The cells of each client group and server group in which something counts, sorted."""
+    found: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
         token = (cell.client.node_class.group, cell.server.node_class.group)
-        by_groups.setdefault(token, []).append(cell)
+        found.setdefault(token, []).append(cell)
     # Two groups that meet on one node only, where that is not forced, have nothing that counts.
-    by_groups = {token: members for token, members in by_groups.items() if any(cell.counts for cell in members)}
-    return tuple(_cell(groups, members, paths=paths) for groups, members in sorted(by_groups.items()))
+    counting = {token: members for token, members in found.items() if any(cell.counts for cell in members)}
+    return [(token, counting[token]) for token in sorted(counting)]
 
 
 def _heads(context: Context, found: Iterable[tuple[Place, ...]]) -> tuple[Side, ...]:
@@ -74,11 +79,16 @@ def fold_outcomes(outcomes: Iterable[Outcome]) -> Outcome:
     return Outcome.UNKNOWN
 
 
+def telling(counted: Sequence[Cell]) -> Cell:
+    """The cell, of those that count, that says why the others do not work."""
+    return min(counted, key=lambda cell: _TELLING.index(cell.outcome))
+
+
 def _cell(groups: tuple[str, str], members: Sequence[Cell], *, paths: bool) -> MatrixCell:
     counted = [cell for cell in members if cell.counts]
     together = [cell.outcome for cell in members if cell.together]
     outcome = fold_outcomes(cell.outcome for cell in counted)
-    telling = min(counted, key=lambda cell: _TELLING.index(cell.outcome))
+    first = telling(counted)
     return MatrixCell(
         client=groups[0],
         server=groups[1],
@@ -86,9 +96,9 @@ def _cell(groups: tuple[str, str], members: Sequence[Cell], *, paths: bool) -> M
         cells=sum(cell.number for cell in counted),
         blocked=sum(cell.number for cell in counted if cell.outcome is Outcome.BLOCKED),
         unknown=sum(cell.number for cell in counted if cell.outcome is Outcome.UNKNOWN),
-        hop=telling.trace.first_blocking if paths else None,
-        path=telling.trace.hops if paths else (),
-        client_place=telling.client.text,
-        server_place=telling.server.text,
+        hop=first.trace.first_blocking if paths else None,
+        path=first.trace.hops if paths else (),
+        client_place=first.client.text,
+        server_place=first.server.text,
         colocated=fold_outcomes(together) if together else None,
     )

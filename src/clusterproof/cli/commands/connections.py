@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.output import Target, deliver, layout
+from clusterproof.cli.output import Target, deliver, layout, progress, say
 from clusterproof.errors import UnknownNameError
 
 
@@ -38,7 +38,16 @@ def command(
     from clusterproof.snapshot.kinds import PODS, SERVICES
 
     snapshot = options.read(inputs, quiet=quiet)
-    found = api.connections(snapshot)
+
+    def expect(rows: int) -> None:
+        if rows > _MANY and not quiet:
+            say(
+                f"note: up to {rows:,} rows: they grow with the square of the node groups, and so do time, memory and "
+                "output; for one connection: clusterproof why"
+            )
+
+    with progress(quiet, "asking") as observer:
+        found = api.connections(snapshot, observe=observer, expect=expect)
     for kind in () if found else (SERVICES, PODS):
         missing = snapshot.missing(kind)
         if missing is not None:  # none of them is known, which is not the same as none
@@ -48,3 +57,7 @@ def command(
         return connections.pieces(found, target.format, **layout(target))
 
     deliver(targets, make, quiet=quiet)
+
+
+_MANY = 10_000_000
+"""Rows above which it is said how many there may be: minutes, and gigabytes of output."""
