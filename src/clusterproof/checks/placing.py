@@ -19,7 +19,7 @@ from clusterproof.checks.placed import SCHEMA, Chances, Copies, PlacedGroup, Pla
 from clusterproof.checks.placedgroups import Chance, groups_of
 from clusterproof.checks.placedwords import sentence
 from clusterproof.checks.series import copies_of, runs_of
-from clusterproof.checks.today import cluster_today, next_pods
+from clusterproof.checks.today import cluster_today, next_pods, unread_spread
 from clusterproof.checks.words import listed, unique
 from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.placement.fargate import PLUGIN as FARGATE
@@ -32,6 +32,7 @@ from clusterproof.placement.odds import DEFAULT_SCHEDULER, AfterCaching, after_c
 from clusterproof.placement.odds import Odds as SchedulerOdds
 from clusterproof.placement.places import Places
 from clusterproof.placement.preemption import Preemption, preemption
+from clusterproof.placement.priority import priorities_of, rank_of
 from clusterproof.placement.version import SchedulerVersion, scheduler_version
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.snapshot import kinds
@@ -146,7 +147,8 @@ class _Placing:
         verdict = self._verdict((*unread, *((unread_nodes,) if unread_nodes else ())))
         nodes = sum(group.nodes for group in groups)
         counts = [group.now for group in groups]
-        taking = None if any(count is None for count in counts) else sum(count or 0 for count in counts)
+        unsure = unread_nodes is not None or any(count is None for count in counts)
+        taking = None if unsure else sum(count or 0 for count in counts)
         every = [answer for item in world.classes if item.born for answer in [self._ever[item.id]] * len(item.nodes)]
         placement = Placement(
             schema=SCHEMA,
@@ -174,7 +176,9 @@ class _Placing:
             unread_nodes=unread_nodes,
         )
         nowhere = self._nowhere()
-        return msgspec.structs.replace(placement, sentence=sentence(placement, nowhere.reason if nowhere else ""))
+        waits = next(iter(now.values())).reason if now and all(one.whole for one in now.values()) else ""
+        said = sentence(placement, nowhere.reason if nowhere else "", waits)
+        return msgspec.structs.replace(placement, sentence=said)
 
     # --- ever ------------------------------------------------------------------------
 
@@ -279,7 +283,9 @@ class _Placing:
             return Unknown(
                 Cause.NOT_ANSWERABLE, "its pods have volumes in different places: which of them is next cannot be known"
             )
-        return self._version if isinstance(self._version, Unknown) else None
+        if isinstance(self._version, Unknown):
+            return self._version
+        return unread_spread(self._world, self._workload)
 
     # --- odds ------------------------------------------------------------------------
 
@@ -311,6 +317,12 @@ class _Placing:
         scheduler = workload.spec.scheduler_name or DEFAULT_SCHEDULER
         if scheduler != DEFAULT_SCHEDULER:
             found.append(f"{scheduler} decides: the filters of the default scheduler are shown, it may have others")
+        rank = rank_of(workload.spec, priorities_of(snapshot))
+        if isinstance(rank, Unknown) and rank.cause is Cause.NOT_ANSWERABLE:
+            found.append(rank.detail)
+        if workload.spec.runtime_class_name and workload.kind != "Pod":
+            what = f"RuntimeClass {workload.spec.runtime_class_name}"
+            found.append(f"what {what} adds to its pods (nodeSelector, tolerations, overhead) is not read, nor counted")
         running = sum(1 for node in workload.pod_nodes if node)
         if workload.every_node or workload.kind == "Pod":
             if running:

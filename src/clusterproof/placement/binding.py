@@ -47,15 +47,11 @@ from clusterproof.snapshot.kubernetes import (
     StorageClass,
     TopologyTerm,
 )
+from clusterproof.world.readable import VOLUME_ZONES
 from clusterproof.world.selectors import Truth, all_of, any_of, matches, node_terms_match, requirement_matches
 
 BINDING, ZONE = "VolumeBinding", "VolumeZone"
-ZONE_LABELS = (
-    "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region",
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-)
+ZONE_LABELS = VOLUME_ZONES
 GA_LABEL = dict(zip(ZONE_LABELS[:2], ZONE_LABELS[2:], strict=True))
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"

@@ -75,11 +75,11 @@ def structural(needs: Needs, node: NodeView, volumes: Rules = (), devices: claim
         return first_of(
             [
                 ownfilters.node_name(needs, node),
-                ownfilters.taints(needs.spec, node, passing=False),
+                ownfilters.taints(needs.spec, node, passing=False, pinned=bool(needs.pinned)),
                 ownfilters.node_affinity(needs.spec, node),
                 claims.by_devices(ownfilters.capacity(needs, node), node, devices.inventory if devices else None),
                 _volumes(volumes, node),
-                *(ownfilters.topology(node, *one) for one in needs.topologies),
+                *(ownfilters.topology(node, *one) for one in needs.topologies if not needs.pinned),
                 claims.ever_with(devices, node, asked=needs.claims),
             ]
         )
@@ -138,11 +138,12 @@ class Today:
             # Up to 1.31 such nodes are left out without a word (schedule_one.go, SetAbsentNodesStatus from 1.32).
             reason = ownfilters.NOT_NAMED if version.minor >= 32 else NOT_SELECTED
             return refused("NodeAffinity", reason, final=True)
+        pinned = bool(self.needs.pinned)  # then no scheduler is asked, but the node's kubelet
         cheap = first_of(
             [
-                ownfilters.cordon(pod.spec, node),
+                FEASIBLE if pinned else ownfilters.cordon(pod.spec, node),
                 ownfilters.node_name(self.needs, node),
-                ownfilters.taints(pod.spec, node, passing=True),
+                ownfilters.taints(pod.spec, node, passing=True, pinned=pinned),
                 ownfilters.node_affinity(pod.spec, node),
             ]
         )
@@ -158,12 +159,19 @@ class Today:
                 claims.by_devices(ownfilters.fit(self.needs, node, taken, version), node, self.claims.inventory),
                 attach.restrictions(pod, node, self._once, version),
                 *self._stored(node),
-                asked(spread.PLUGIN, self._even, lambda state: spread.refusal(state, pod, node), _FINAL_SPREAD),
-                asked(interpod.PLUGIN, self._near, lambda state: interpod.refusal(state, node), _FINAL_NEAR),
+                *(() if pinned else self._of_others(node)),
                 ownfilters.declared_features(pod.spec, version),
             ]
         )
         return claims.then(answer, self.claims, node)
+
+    def _of_others(self, node: NodeView) -> tuple[Feasibility, Feasibility]:
+        """What rests on where other pods are."""
+        pod = self.pod
+        return (
+            asked(spread.PLUGIN, self._even, lambda state: spread.refusal(state, pod, node), _FINAL_SPREAD),
+            asked(interpod.PLUGIN, self._near, lambda state: interpod.refusal(state, node), _FINAL_NEAR),
+        )
 
     def _stored(self, node: NodeView) -> list[Feasibility]:
         storage = self.cluster.storage

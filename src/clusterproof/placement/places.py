@@ -22,6 +22,7 @@ from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import NodeView
 from clusterproof.placement.storage import storage_of
+from clusterproof.placement.tocome import claim_sets, with_claims_to_come
 from clusterproof.placement.volumes import volume_rules
 from clusterproof.placement.wishes import refused_by_pool
 from clusterproof.snapshot import kinds
@@ -326,19 +327,11 @@ def view_of(node_class: NodeClass) -> NodeView:
 def _volume_choices(world: Ground, workload: Workload) -> list[Rules]:
     """What volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
     made = tuple(one for one in workload.spec.volumes if one.ephemeral is not None)
-    names: tuple[tuple[str, ...], ...] = workload.claims or (
-        tuple(
-            volume.persistent_volume_claim.claim_name
-            for volume in workload.spec.volumes
-            if volume.persistent_volume_claim is not None
-        ),
-    )
-    if workload.claims and workload.kind == "StatefulSet" and (workload.replicas or 0) > len(workload.pod_names):
-        # Pods that are still to come may get volumes of their own, which bind nothing yet.
-        names = (*names, ())
+    storage = storage_of(world.snapshot, workload.namespace)
+    names = claim_sets(workload, storage)
     if not made and not any(names):
         return [()]
-    storage = storage_of(world.snapshot, workload.namespace)
+    storage = with_claims_to_come(storage, workload)
     return [
         volume_rules(
             msgspec.structs.replace(

@@ -54,7 +54,8 @@ class Ground:
         if self.plane.custom_networking:
             labels += [EXTERNAL_ENI_CONFIG, self.plane.eni_config_label]
         devices = device_selectors(self.workloads, snapshot)
-        self._readable = readable(self.workloads, snapshot.objects(kinds.VOLUMES), labels, devices)
+        volumes, storage_classes = snapshot.objects(kinds.VOLUMES), snapshot.objects(kinds.STORAGE_CLASSES)
+        self._readable = readable(self.workloads, volumes, labels, devices, storage_classes)
         groups = node_groups(snapshot)
         self.groups: dict[str, NodeGroup] = {group.name: group for group in groups}
         self.classes: tuple[NodeClass, ...]

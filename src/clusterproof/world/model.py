@@ -12,7 +12,7 @@ import enum
 import msgspec
 
 from clusterproof.snapshot.fields import Ref, Unknown
-from clusterproof.snapshot.kubernetes import Labels, PodSpec, Quantity, Taint
+from clusterproof.snapshot.kubernetes import ClaimTemplate, Labels, PodSpec, Quantity, Taint
 
 
 class GroupKind(enum.StrEnum):
@@ -187,6 +187,8 @@ class Workload(msgspec.Struct, frozen=True):
         pod_names: names of its pods that are not finished, sorted by name.
         pod_nodes: the nodes of those pods, same order; "" for a pod without a node.
         claims: the sets of volume claims that its pods have (a StatefulSet's pods have one each), distinct and sorted.
+        claim_templates: of a StatefulSet: what each of its pods gets a claim of, named ``TEMPLATE-POD``.
+        first_ordinal: of a StatefulSet: the number of its first pod.
         installed: False when it is a profile's own template, not in the cluster.
         ref: where the template was read.
         annotations: of the pod that the template makes.
@@ -204,6 +206,8 @@ class Workload(msgspec.Struct, frozen=True):
     installed: bool = True
     ref: Ref | None = None
     annotations: Labels = msgspec.field(default_factory=dict)
+    claim_templates: tuple[ClaimTemplate, ...] = ()
+    first_ordinal: int = 0
 
     @property
     def every_node(self) -> bool:
