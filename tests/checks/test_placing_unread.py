@@ -212,10 +212,3 @@ def test_many_runs_are_given_up_in_time() -> None:
     assert few is not None
     assert few.unknown is None
     assert sum(one.expected for one in few.groups) == pytest.approx(10)
-
-
-def test_what_a_runtime_class_adds_is_said_to_be_unread() -> None:
-    """RuntimeClasses are not read: where a template names one, that is a caveat (rule 9.1)."""
-    found = of(two().deployment("app/web", {"runtimeClassName": "kata"}))
-    said = "what RuntimeClass kata adds to its pods (nodeSelector, tolerations, overhead) is not read, nor counted"
-    assert said in found.caveats

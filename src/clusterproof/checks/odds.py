@@ -104,6 +104,8 @@ def _ask(context: Context, workload: Workload, client: Party, possible: int) -> 
 
 
 def _asked(context: Context, workload: Workload, client: Party, possible: int) -> _Asked | Unknown:
+    if (unplaced := workload.unplaced) is not None:
+        return unplaced
     version = scheduler_version(context.world.exact_version)
     if isinstance(version, Unknown):
         return version

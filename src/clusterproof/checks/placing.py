@@ -23,14 +23,13 @@ from clusterproof.checks.today import cluster_today, next_pods, unread_spread
 from clusterproof.checks.words import listed, unique
 from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.placement.fargate import PLUGIN as FARGATE
-from clusterproof.placement.fargate import refused_by_fargate
 from clusterproof.placement.feasibility import FEASIBLE, Feasibility
 from clusterproof.placement.filters import Rules, feasible_now
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.node import Cluster
 from clusterproof.placement.odds import DEFAULT_SCHEDULER, AfterCaching, after_caching
 from clusterproof.placement.odds import Odds as SchedulerOdds
-from clusterproof.placement.places import Places
+from clusterproof.placement.places import Places, refused_everywhere
 from clusterproof.placement.preemption import Preemption, preemption
 from clusterproof.placement.priority import priorities_of, rank_of
 from clusterproof.placement.version import SchedulerVersion, scheduler_version
@@ -204,7 +203,7 @@ class _Placing:
         return Verdict.UNKNOWN if certain or doubtful or unread else Verdict.FAIL
 
     def _nowhere(self) -> Feasibility | None:
-        return refused_by_fargate(self._world, self._workload)
+        return refused_everywhere(self._world, self._workload)
 
     def _unread(self) -> tuple[Unknown, ...]:
         found = [*self._world.fargate.unseen(self._workload), *unread_places(self._context, Sides(()))]
@@ -216,7 +215,7 @@ class _Placing:
         """By node of today: whether it takes one more pod now; and the odds."""
         world, workload = self._world, self._workload
         snapshot = world.snapshot
-        missing = snapshot.missing(kinds.PODS)
+        missing = snapshot.missing(kinds.PODS) or workload.unplaced
         class_of = {node: item.id for item in world.classes for node in item.nodes}
         if missing is not None:
             unread = Feasibility(missing, "", (str(missing),))
@@ -259,7 +258,7 @@ class _Placing:
         """Where so many copies end up, and where so many runs land; None where 0."""
         missing = self._world.snapshot.missing(kinds.PODS)
         choices = next_pods(self._world, self._workload)
-        why = missing or self._no_odds(choices)
+        why = missing or self._workload.unplaced or self._no_odds(choices)
         if why is not None:
             return Copies(replicas, unknown=why) if replicas else None, Runs(runs, unknown=why) if runs else None
         pod, cluster = choices[0][0], cluster_today(self._world, self._workload)
@@ -320,9 +319,6 @@ class _Placing:
         rank = rank_of(workload.spec, priorities_of(snapshot))
         if isinstance(rank, Unknown) and rank.cause is Cause.NOT_ANSWERABLE:
             found.append(rank.detail)
-        if workload.spec.runtime_class_name and workload.kind != "Pod":
-            what = f"RuntimeClass {workload.spec.runtime_class_name}"
-            found.append(f"what {what} adds to its pods (nodeSelector, tolerations, overhead) is not read, nor counted")
         running = sum(1 for node in workload.pod_nodes if node)
         if workload.every_node or workload.kind == "Pod":
             if running:

@@ -200,7 +200,7 @@ def _binding(need: Wanted, node: NodeView, version: SchedulerVersion) -> Feasibi
 
 def conflict(version: SchedulerVersion) -> str:
     """What VolumeBinding says of a bound volume that the node cannot have; other words from 1.33."""
-    if version.minor >= 33:
+    if version.names_persistent_volume:
         return "node(s) didn't match PersistentVolume's node affinity"
     return "node(s) had volume node affinity conflict"
 

@@ -92,6 +92,14 @@ class State(msgspec.Struct, frozen=True):
     unwelcome: frozenset[Pair]
     first_of_its_kind: bool
 
+    @property
+    def idle(self) -> bool:
+        """Whether the scheduler leaves the filter out for this pod: it asks for nothing, and no placed pod minds it.
+
+        That is decided before the nominated pods are counted in (``PreFilter`` returns ``Skip``), so theirs is not read.
+        """
+        return not (self.near or self.apart or self.unwelcome)
+
 
 def required_terms(pod: Pod, affinity: PodAffinity | None) -> tuple[Term, ...]:
     """The required terms of one side (affinity or anti-affinity) of a pod."""

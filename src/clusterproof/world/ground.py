@@ -27,6 +27,7 @@ from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
 from clusterproof.world.nodes import EXTERNAL_ENI_CONFIG, node_classes
 from clusterproof.world.othermakers import other_makers, unread_profiles
 from clusterproof.world.readable import device_selectors, readable
+from clusterproof.world.runtimeclasses import admitted
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads
 
@@ -48,7 +49,7 @@ class Ground:
     def __init__(self, snapshot: Snapshot, extra: Iterable[Workload], readable_labels: Iterable[str]) -> None:
         self.snapshot = snapshot
         self.memo: dict[Hashable, Any] = {}
-        self.workloads = workloads(snapshot, extra)
+        self.workloads = admitted(workloads(snapshot, extra), snapshot)
         self.plane: DataPlane = data_plane(snapshot, self.workloads)
         labels = list(readable_labels)
         if self.plane.custom_networking:

@@ -3,7 +3,7 @@
 Two nodes whose readable labels have equal answers to every loaded selector,
 whose taints, capacity steps and interfaces are equal, are one class. Labels are
 read by node selectors, node affinity, topology keys, volumes' node affinity and
-zone labels, the topologies that storage classes allow, the VPC CNI's ENIConfig label, devices (resource slices, allocated claims), and what a profile adds.
+zone labels, the topologies that storage classes allow, node selectors of runtime classes (merged into the workloads), the VPC CNI's ENIConfig label, devices (resource slices, allocated claims), and what a profile adds.
 """
 
 from __future__ import annotations
