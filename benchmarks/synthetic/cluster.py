@@ -92,6 +92,7 @@ _EMPTY: tuple[Kind[Any], ...] = (
     kinds.CSI_NODES,
     kinds.VOLUME_ATTACHMENTS,
     kinds.PRIORITY_CLASSES,
+    kinds.RUNTIME_CLASSES,
     kinds.RESOURCE_CLAIMS,
     kinds.RESOURCE_CLAIM_TEMPLATES,
     kinds.RESOURCE_SLICES,

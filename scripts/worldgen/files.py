@@ -42,6 +42,7 @@ _NONE = {
     "cronjobs": ("batch/v1", "CronJobList"),
     "securitygrouppolicies": ("vpcresources.k8s.aws/v1beta1", "SecurityGroupPolicyList"),
     "eniconfigs": ("crd.k8s.amazonaws.com/v1alpha1", "ENIConfigList"),
+    "runtimeclasses": ("node.k8s.io/v1", "RuntimeClassList"),
     "resourceclaims": ("resource.k8s.io/v1", "ResourceClaimList"),
     "resourceclaimtemplates": ("resource.k8s.io/v1", "ResourceClaimTemplateList"),
     "resourceslices": ("resource.k8s.io/v1", "ResourceSliceList"),

@@ -194,6 +194,17 @@ def test_a_large_cluster_has_bounds_in_place_of_odds() -> None:
     assert found.bounds.if_even == pytest.approx(51 / 103)
 
 
+def test_a_very_large_cluster_has_neither_odds_nor_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From so many nodes on nobody is scored where more are possible than are looked at (rule 9.5)."""
+    monkeypatch.setattr("clusterproof.checks.odds.MANY_NODES", 104)
+    found = odds(placed("back-0", nodes=52))
+    assert found.unknown is not None
+    assert "stops at 100 of 104 feasible nodes" in found.unknown.detail
+    assert (found.fails_first, found.bounds) == (None, None)
+    monkeypatch.setattr("clusterproof.checks.odds.MANY_NODES", 105)
+    assert odds(placed("back-0", nodes=52)).bounds is not None
+
+
 @pytest.mark.parametrize("many", [0, 1000])
 def test_few_possible_nodes_in_a_large_cluster_have_exact_odds(many: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pods count wherever there are odds, however many nodes there are: the fuller node is not taken (rule 9.5)."""

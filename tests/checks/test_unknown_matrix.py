@@ -38,6 +38,7 @@ INDEPENDENT: dict[str, str] = {
     "csinodes": "how many volumes a node can still attach passes by itself: it decides now, never ever",
     "volumeattachments": "as for csinodes",
     "priorityclasses": "who may displace whom decides now, never ever",
+    "runtimeclasses": "no template names one",
     **dict.fromkeys(
         ("resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"), "no pod uses resource claims"
     ),

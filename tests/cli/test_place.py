@@ -63,6 +63,13 @@ def test_files_and_world_say_the_same(run: Run, dump: Path) -> None:
     assert done.stderr == f"clusterproof: the files come last: clusterproof place {FRONT} dump\n"
 
 
+def test_one_page_has_one_scheduler(run: Run) -> None:
+    """Why a bound volume keeps nodes away is said in the words of the cluster's version, for ever and for now."""
+    text = " ".join(run("place", "sts/dynamo/dynamo-platform-etcd", *DEMO).stdout.split())
+    assert text.count("4 node(s) didn't match PersistentVolume's node affinity") == 2
+    assert "volume node affinity conflict" not in text
+
+
 @pytest.mark.parametrize("columns", ["60", "80", "200"])
 def test_in_a_pipe(run: Run, columns: str) -> None:
     """The width is COLUMNS, and nothing but printable text comes out, with and without NO_COLOR."""
@@ -112,6 +119,17 @@ def test_json_into_a_file_beside_the_table(run: Run) -> None:
             "--image-size big: expected a size in bytes, as 500Mi or 1.2G",
         ),
         (["place", FRONT, *DEMO, "--image-size", "-1"], 2, "--image-size -1: expected a size"),
+        (["place", FRONT, *DEMO, "--image-size", "0.5m"], 2, "--image-size 0.5m: expected a size in bytes"),
+        (["place", FRONT, *DEMO, "--image-size", "1500m"], 2, "--image-size 1500m: expected a size in bytes"),
+        (["place", FRONT, *DEMO, "--image-size", "1e-3"], 2, "--image-size 1e-3: expected a size in bytes"),
+        (["place", FRONT, *DEMO, "--image-size", "1e999"], 2, "as 500Mi or 1.2G, of 1Pi at most"),
+        (["place", FRONT, *DEMO, "--image-size", "9" * 400], 2, f"--image-size {'9' * 40}…: expected a size in bytes"),
+        (["place", "nosuch", *DEMO], 2, "`clusterproof connections` on the same input lists those that were read"),
+        (["place", "deploy/dynamo/nosuch", *DEMO], 2, "what was read; write kind/namespace/name; `clusterproof conn"),
+        (["why", FRONT, "8.8.8.8:443", *DEMO], 2, "TO 8.8.8.8 is an address, which is not accepted; name a Service or"),
+        (["why", FRONT, "[2001:db8::1]:443", *DEMO], 2, "TO [2001:db8::1] is an address, which is not accepted"),
+        (["why", FRONT, "10.0.0.0/8:443", *DEMO], 2, "TO 10.0.0.0/8 is an address, which is not accepted"),
+        (["why", "10.0.0.1", "svc/dynamo/x:1", *DEMO], 2, "FROM 10.0.0.1 is an address, which is not accepted"),
         (["place", "ds/kube-system/kube-proxy", *DEMO, "--replicas", "3"], 2, "leave --replicas and --runs out"),
         (["place", FRONT, *DEMO, "-o", "csv"], 2, "there is no format 'csv'; there are table, json"),
         (["place", FRONT, *DEMO, "-o", "json=no/where.json"], 2, "there is no directory no"),

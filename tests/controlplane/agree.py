@@ -43,9 +43,12 @@ def compare(arena: Arena, case: Case, into: Compared) -> None:
         _make(arena, case.objects)
         seen = Seen(arena.api, arena.plane.version, {one["kind"] for one in case.objects})
         into.counts["clusters"] += 1
-        for pod in case.pods:
+        ranked = any(one["kind"] == "PriorityClass" for one in case.objects)
+        for number, pod in enumerate(case.pods):
             for sentence in _one(arena, seen, pod, into):
                 into.differ.append(f"{case.family} {case.seed} {pod['metadata']['name']}: {sentence}")
+            if ranked:
+                _begin(arena, pod, number)
     finally:
         arena.reset()
 
@@ -61,8 +64,22 @@ def _make(arena: Arena, objects: Sequence[Raw]) -> None:
     arena.api.each(lambda one: arena.api.status(one, one["status"]), begun)
     free = [one for one in objects if one["kind"] == "PersistentVolume" and "claimRef" not in one["spec"]]
     arena.api.each(lambda one: arena.api.status(one, {"phase": "Available"}), free)
-    if free or begun:
+    if free:
         time.sleep(0.1)  # the scheduler does not count updates
+    if begun:
+        arena.heard()
+
+
+def _begin(arena: Arena, pod: Raw, number: int) -> None:
+    """Gives a pod that was bound the time when it began, and waits until the scheduler looks at no pod any more.
+
+    Of two pods without such a time each counts as started now, later than the other (``GetPodStartTime``): which of
+    them is a victim would be decided by the order of a sort that has no order.
+    """
+    if arena.outcomes([key_of(pod)]).get(key_of(pod), Outcome("")).node:
+        arena.api.status(pod, {"startTime": f"2026-01-02T00:00:{number:02}Z"})
+        arena.heard()
+    arena.quiet()
 
 
 def _one(arena: Arena, seen: Seen, pod: Raw, into: Compared) -> list[str]:
@@ -88,7 +105,7 @@ def _one(arena: Arena, seen: Seen, pod: Raw, into: Compared) -> list[str]:
     expected = next(
         (one.victims for name, one in zip(ours.names, ours.preempt, strict=False) if name == real.nominated), ()
     )
-    victims = _victims(arena, frozenset(expected)) - going if real.nominated else frozenset()
+    victims = _victims(arena, pod, frozenset(expected) - going) - going if real.nominated else frozenset()
     found = differences(ours, real, victims, going)
     if real.node:
         into.counts["placed"] += 1
@@ -129,14 +146,21 @@ def _place(arena: Arena, pod: Raw, meanwhile: Callable[[Arena, Raw], str] | None
     raise TimeoutError(f"{key_of(pod)} is not decided")
 
 
-def _victims(arena: Arena, expected: frozenset[str], patience: float = 3.0) -> frozenset[str]:
-    """The pods that are being deleted; the scheduler deletes beside its work (SchedulerAsyncPreemption), so it may take a while."""
+def _victims(arena: Arena, pod: Raw, expected: frozenset[str], patience: float = 10.0) -> frozenset[str]:
+    """The pods that the scheduler displaced for this one, by its events: it deletes beside its work (SchedulerAsyncPreemption).
+
+    Another pod may displace others in the same moment: who was promised the room that this one gets looks for new room.
+    """
     end = time.monotonic() + patience
+    mine = arena.api.get(arena.api.path(pod))["metadata"]["uid"]
     while True:
         pods = arena.api.items("/api/v1/pods")
-        going = frozenset(key_of(one) for one in pods if one["metadata"].get("deletionTimestamp"))
-        if expected <= going or time.monotonic() > end:
-            return going
+        going = {one["metadata"]["uid"]: key_of(one) for one in pods if one["metadata"].get("deletionTimestamp")}
+        told = arena.api.items("/api/v1/events?fieldSelector=reason%3DPreempted")
+        by = {one["involvedObject"]["uid"]: (one.get("related") or {}).get("uid") for one in told}
+        found = frozenset(key for uid, key in going.items() if by.get(uid) == mine)
+        if (expected <= found and going.keys() <= by.keys()) or time.monotonic() > end:
+            return found
         time.sleep(0.01)
 
 

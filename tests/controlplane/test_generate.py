@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from tests.controlplane.shares import fit, tail_of_chi_square
-from tests.controlplane.test_agreement import FAMILIES
+from tests.controlplane.test_agreement import FAMILIES, told
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -20,6 +20,16 @@ def test_a_seed_makes_the_same_case(family: str) -> None:
     sizes = {sum(1 for one in make(seed).objects if one["kind"] == "Node") for seed in range(60)}
     assert min(sizes) == 3
     assert max(sizes) <= 12
+
+
+def test_difference_names_the_command_for_each_seed() -> None:
+    """Who reads a failure can paste the line that makes its case again, the family quoted where it has a space."""
+    said = told("default spread", ["default spread 12 p0: a", "default spread 12 p1: b", "default spread 9 p0: c"])
+    assert said.splitlines()[0] == "3 differ:"
+    assert said.splitlines()[-2:] == [
+        "python -m tests.controlplane.one 'default spread' 12",
+        "python -m tests.controlplane.one 'default spread' 9",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
@@ -10,7 +11,7 @@ from tests.controlplane.binaries import kubernetes_version
 from tests.controlplane.client import ApiError, Raw
 from tests.controlplane.kubelet import Kubelet
 from tests.controlplane.objects import namespace, node, plain, pod
-from tests.controlplane.plane import SCHEDULER, ControlPlane
+from tests.controlplane.plane import CONTROLLERS, SCHEDULER, ControlPlane
 from tests.controlplane.scheduling import Arena
 
 pytestmark = pytest.mark.controlplane
@@ -77,6 +78,38 @@ def test_preemption_to_its_end(arena: Arena) -> None:
     ended = arena.wait(["default/strong"], until=lambda outcome: bool(outcome.node))
     assert ended["default/strong"].node == "a"
     assert "default/weak" not in arena.outcomes()
+
+
+def _going(arena: Arena) -> list[str]:
+    pods = arena.api.items("/api/v1/pods")
+    return [one["metadata"]["name"] for one in pods if one["metadata"].get("deletionTimestamp")]
+
+
+def test_changes_of_bound_pods_are_heard(arena: Arena) -> None:
+    """Of two pods that could make room the one goes that began later, though both were told just before (rule 9.1)."""
+    low, high = (
+        plain("scheduling.k8s.io/v1", "PriorityClass", name, value=value)
+        for name, value in (("low", 1), ("high", 1000))
+    )
+    for older, younger in (("x", "y"), ("y", "x")) * 4:
+        arena.create([low, high, node("a", cpu="2")])
+        both = [
+            pod(name, nodeName="a", requests={"cpu": "1"}, terminationGracePeriodSeconds=300)
+            for name in (older, younger)
+        ]
+        arena.create(both)
+        for minute, one in enumerate(both):
+            arena.api.status(one, {"startTime": f"2026-01-01T00:0{minute}:00Z"})
+        arena.heard()
+        strong = pod("strong", requests={"cpu": "1"}, priorityClassName="high")
+        assert arena.place([strong])["default/strong"].nominated == "a"
+        end = time.monotonic() + 10
+        while not (going := _going(arena)) and time.monotonic() < end:
+            time.sleep(0.01)
+        assert going == [younger]
+        arena.quiet()
+        assert set(arena.outcomes()) == {"default/x", "default/y", "default/strong"}
+        arena.reset()
 
 
 def test_every_case_is_seen_whole(arena: Arena) -> None:
@@ -179,6 +212,21 @@ def test_devices_are_allocated(arena: Arena) -> None:
     given = arena.api.items(arena.api.where(RESOURCES, "ResourceClaim"))
     results = [r for claim in given for r in _allocated(claim)]
     assert sorted(r["device"] for r in results) == ["gpu-0", "gpu-1"]
+
+
+@pytest.mark.usefixtures("controllers")
+def test_reset_takes_the_claims_of_templates(arena: Arena) -> None:
+    """What the controller made for pods from a template is gone after a reset, though allocated: the devices are free."""
+    one = {"devices": {"requests": [{"name": "one", "exactly": {"deviceClassName": "gpu"}}]}}
+    template = plain(RESOURCES, "ResourceClaimTemplate", "each", namespace="default", spec={"spec": one})
+    arena.create([*_devices(2), template])
+    key = "default/p0"
+    arena.place([pod("p0", resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "each"}])])
+    arena.wait([key], until=lambda outcome: bool(outcome.node))
+    arena.plane.processes.stop(CONTROLLERS)
+    assert [_allocated(claim)[0]["device"] for claim in arena.api.items(arena.api.where(RESOURCES, "ResourceClaim"))]
+    arena.reset()
+    assert arena.api.items(arena.api.where(RESOURCES, "ResourceClaim")) == []
 
 
 @pytest.mark.usefixtures("controllers")

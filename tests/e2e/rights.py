@@ -452,6 +452,12 @@ def _waiting(_made: Cloud, world: Objects) -> None:
     _worker(world, volumes=[{"name": "model", "persistentVolumeClaim": {"claimName": "model"}}])
 
 
+def _runtime(_made: Cloud, world: Objects) -> None:
+    """The worker's template names a RuntimeClass, which asks for more than the template itself does."""
+    _worker(world, runtimeClassName="nvidia")
+    _add(world, "runtimeclasses.node.k8s.io", "nvidia", handler="nvidia", overhead={"podFixed": {"cpu": "10m"}})
+
+
 def _devices(_made: Cloud, world: Objects) -> None:
     """The worker has two claims of devices, one that is there and one made for each pod, which drivers publish by node."""
     group = "resource.k8s.io"
@@ -474,6 +480,7 @@ def _devices(_made: Cloud, world: Objects) -> None:
 
 WORLDS: dict[str, Edit] = {
     "waiting": _waiting,
+    "a runtime": _runtime,
     "devices": _devices,
     "demo": _plain,
     "Dynamo 1.5": _later,

@@ -65,6 +65,7 @@ DECIDES: dict[str, tuple[str, str]] = {
     "list persistentvolumeclaims": ("demo", ETCD),
     "list persistentvolumes": ("demo", ETCD),
     "list storageclasses.storage.k8s.io": ("waiting", PLACE),
+    "list runtimeclasses.node.k8s.io": ("a runtime", PLACE),
     "list deviceclasses.resource.k8s.io": ("devices", PLACE),
     "list resourceclaims.resource.k8s.io": ("devices", PLACE),
     "list resourceclaimtemplates.resource.k8s.io": ("devices", PLACE),

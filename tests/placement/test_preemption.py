@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clusterproof.placement.filters import feasible_now
+from clusterproof.placement.interpod import UNWELCOME
 from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.preemption import NEVER, NO_VICTIMS, NOT_HELPFUL, Preemption, preemption
 from clusterproof.placement.priority import Priorities
@@ -125,6 +126,29 @@ def test_the_nominated_are_there_first() -> None:
     assert answer.reasons == ("Insufficient cpu",)
     assert on(view, asks("1", priority=4, affinity=APART)) == Preemption(ok=False, reasons=("Insufficient cpu",))
     assert on(view, asks("1", priority=6, affinity=APART)).victims == ("a/db",)
+
+
+def test_wishes_of_the_nominated_are_read_where_somebody_minds() -> None:
+    """A nominated pod's anti-affinity keeps nobody away unless the plugin is asked anyway (rule 9.4).
+
+    The incoming pod wants nothing of others: it is asked where a pod that is there minds it, wherever that is.
+    """
+    waits = asks("1", "waits", priority=5, affinity=APART)
+    me = asks("1", priority=1, labels={"app": "db"})
+    alone = four(nominated=(waits,))
+    assert feasible_now(me, Cluster((alone,)))[0].ok is True
+    minds = node("m", allocatable=ROOMY, pods=[asks("1", "p", affinity=APART)])
+    first, second = feasible_now(me, Cluster((alone, minds)))
+    assert (first.reasons, second.reasons) == ((UNWELCOME,), (UNWELCOME,))
+
+
+def test_the_dry_run_leaves_out_what_was_left_out() -> None:
+    """Whether InterPodAffinity is asked is decided before pods are displaced (rule 9.4)."""
+    waits, me = asks("1", "waits", priority=5, affinity=APART), asks("4", priority=5, labels={"app": "db"})
+    small = four(asks("1", "p", priority=0), nominated=(asks("0", "waits", priority=5, affinity=APART),))
+    assert on(small, me) == Preemption(ok=True, victims=("a/p",))
+    minded = four(asks("1", "p", priority=0, affinity=APART), nominated=(waits,))
+    assert on(minded, asks("3", priority=5, labels={"app": "db"})).reasons == (UNWELCOME,)
 
 
 WHY = Unknown(Cause.DENIED, "priority classes")

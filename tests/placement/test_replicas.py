@@ -165,6 +165,7 @@ def test_what_is_not_known_gives_no_odds() -> None:
     [
         ({"resourceClaims": [{"name": "gpu"}]}, "which devices each copy takes"),
         ({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "data"}}]}, "which volumes each copy has"),
+        ({"volumes": [{"name": "v", "awsElasticBlockStore": {"volumeID": "vol-1"}}]}, "which volumes each copy has"),
     ],
 )
 def test_what_copies_take_from_one_another_and_is_not_followed_gives_no_odds(body: dict[str, Any], what: str) -> None:

@@ -3,10 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 
 from clusterproof.placement.filters import needs_of, structural
 from clusterproof.placement.storage import Objects, Storage
-from clusterproof.placement.volumes import volume_selectors
+from clusterproof.placement.version import SchedulerVersion
+from clusterproof.placement.volumes import volume_rules, volume_selectors
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import PersistentVolume, PersistentVolumeClaim, StorageClass
 from tests.placement.build import node, spec
@@ -42,6 +44,21 @@ def test_a_bound_volume_binds_its_pod_to_a_zone() -> None:
     assert zones(volume_selectors(SPEC, "a", claim("pv"), volume({ZONE: "us-east-1b"}))) == [False, True, False]
     two = volume({ZONE: "us-east-1c__us-east-1a"})
     assert zones(volume_selectors(SPEC, "a", claim("pv"), two)) == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("minor", "words"),
+    [(32, "node(s) had volume node affinity conflict"), (33, "node(s) didn't match PersistentVolume's node affinity")],
+)
+def test_a_bound_volume_refuses_in_the_words_of_the_version(minor: int, words: str) -> None:
+    """Ever says what that scheduler says now, of rules and of bare selectors (rule 9.1)."""
+    version = SchedulerVersion(minor)
+    there = Storage(claims=Objects(claim("pv")), volumes=Objects(volume(zone="us-east-1b")))
+    rules = volume_rules(SPEC, "a", there, version=version)
+    bare = volume_selectors(SPEC, "a", claim("pv"), volume(zone="us-east-1b"))
+    for asked in (rules, bare):
+        answer = structural(needs_of(SPEC), node("na", labels={ZONE: "us-east-1a"}), asked, version=version)
+        assert (answer.ok, answer.reasons) == (False, (words,))
 
 
 def storage_class(name: str = "gp3", **more: Any) -> dict[str, StorageClass]:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from clusterproof import reports
-from clusterproof.checks.finding import Finding, Odds, RowOdds
+from clusterproof.checks.finding import Finding, Odds, RowOdds, Side
 from clusterproof.reach.trace import Outcome
 from clusterproof.reports import chances, words
 from clusterproof.snapshot.fields import Cause, Unknown
@@ -51,6 +51,25 @@ def test_short_forms_are_told_once_in_a_report() -> None:
         assert text.count('"3+ nodes": 3 today, and the group may make more.') == 1
         told = '"lands here / again": how often a first run lands there, and how often the next run then lands there again.'
         assert text.count(told) == 1
+
+
+def test_a_group_at_its_most_may_replace_nodes_and_makes_none_beside_them() -> None:
+    """Each meaning of "+" is told once, by the first row or column that has it."""
+    finding = examples.depends()
+    assert finding.matrix is not None
+    heads = (
+        Side("a", 2, future=True, full=True),
+        Side("b", 3, future=True),
+        Side("c", 4, future=True),
+        Side("d", 5, future=True, full=True),
+    )
+    grid = msgspec.structs.replace(finding.matrix, clients=heads, servers=())
+    told: set[str] = set()
+    assert chances.legend(grid, None, told) == [
+        '"2+ nodes": 2 today, and the group may replace them.',
+        '"3+ nodes": 3 today, and the group may make more.',
+    ]
+    assert chances.legend(grid, None, told) == []
 
 
 def pods(finding: Finding) -> Finding:

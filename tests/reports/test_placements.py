@@ -100,6 +100,34 @@ def shown(found: Placement = WHOLE, width: int = 100, *, colour: bool = False, v
     return placements.render(found, width=width, colour=colour, verbose=verbose)
 
 
+@pytest.mark.parametrize(
+    ("most", "nodes", "says"),
+    [
+        (5, 3, "would take it in zone-a, up to 5 nodes in all"),
+        (1, 0, "would take it in zone-a, up to 1 node in all"),
+        (3, 3, "would take it in zone-a: the group may replace one of its 3 nodes, and has no more than 3"),
+        (2, 3, "would take it in zone-a: the group may replace one of its 3 nodes, and has no more than 2"),
+        (1, 1, "would take it in zone-a: the group may replace its only node, and has no more than 1"),
+        (1000, 3, "would take it in zone-a"),
+    ],
+)
+def test_a_group_at_its_most_replaces_nodes(most: int, nodes: int, says: str) -> None:
+    """A group that has as many nodes as it may have makes none beside them, and another in place of one."""
+    one = group("a", May.YES, placed_class("a+0", YES), nodes=nodes, size=(0, nodes, most))
+    lines = shown(msgspec.structs.replace(WHOLE, groups=(one,)), width=120).splitlines()
+    assert [line.strip() for line in lines if "a new node" in line] == [f"a new node  {says}"]
+
+
+def test_odds_of_the_next_pod_and_of_the_same_node_are_told_apart() -> None:
+    """Where "next" in the table and "again" are different numbers, a line says why; else there is none."""
+    said = '"next run" above is over all nodes that the first may have taken; "again" is for the one that it did take.'
+    assert " ".join(shown().split()).count(said) == 1
+    certain = Standing(("a-0",), YES, first=1.0, later=1.0)
+    one = group("a", May.YES, placed_class("a#0", YES, certain))
+    alone = msgspec.structs.replace(WHOLE, groups=(one,), chances=Chances(basis="the one feasible node", stays=1.0))
+    assert '"again"' not in shown(alone)
+
+
 def test_answer_first_then_where_then_why() -> None:
     """The order: head, sentence, table, groups, why not elsewhere, the scheduler's message, odds, notes."""
     text = shown()

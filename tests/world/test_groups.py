@@ -19,6 +19,15 @@ def test_managed_group_with_its_nodes() -> None:
     assert group.owner == "EKS"
 
 
+def test_a_group_at_its_largest_is_full() -> None:
+    """With as many nodes as it may have; not where its size was not read."""
+    assert Tiny().managed("gpu", ["sg-gpu"], nodes=2, size=(2, 2, 2)).world().groups["gpu"].full
+    assert not Tiny().managed("gpu", ["sg-gpu"], nodes=2, size=(0, 2, 5)).world().groups["gpu"].full
+    unread = Tiny()
+    unread.node("n1", labels={"eks.amazonaws.com/nodegroup": "late"})
+    assert not unread.world().groups["late"].full
+
+
 @pytest.mark.parametrize("source", ["name", "tag", "label"])
 def test_managed_group_that_was_not_described(source: str) -> None:
     """A group known by list-nodegroups, by its Auto Scaling group's tag or by a node's label has an unknown template."""

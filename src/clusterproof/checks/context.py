@@ -124,6 +124,13 @@ class Context:
             [workload for _, workload in templates.values()],
             _label_evidence(profile),
         )
+        if world is None:
+            # As the API server makes their pods.
+            made = self.world.workloads[len(self.world.workloads) - len(templates) :]
+            templates = {
+                name: (template, workload)
+                for (name, (template, _)), workload in zip(templates.items(), made, strict=True)
+            }
         self._places: dict[str, Places] = {}
         self._classes_of: dict[str, list[NodeClass]] = {}
         for one in self.world.classes:

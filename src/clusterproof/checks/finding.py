@@ -31,6 +31,8 @@ class Side(Record, frozen=True):
         security_groups: of the interface that the pod would have there, sorted.
         unread: that there may be more nodes than ``nodes`` counts, because they were not all read; left out where
             they were.
+        full: that the group has as many nodes as it may have, so that a node not yet born comes in place of one of
+            them; left out where it has not, or where that is not known.
     """
 
     group: str
@@ -38,6 +40,7 @@ class Side(Record, frozen=True):
     future: bool
     security_groups: tuple[str, ...] = ()
     unread: bool | msgspec.UnsetType = msgspec.UNSET
+    full: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class MatrixCell(Record, frozen=True):

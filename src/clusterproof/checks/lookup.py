@@ -27,8 +27,14 @@ def find_workload(world: World, text: str) -> Workload:
     found = world.by_id.get(wanted)
     if found is not None:
         return found
-    near = difflib.get_close_matches(wanted, world.by_id, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "write kind/namespace/name, e.g. deploy/dynamo/worker"
+    # Long kinds and namespaces make everything in them alike: the name itself has to be near too.
+    name = rest.rpartition("/")[2]
+    near = [
+        one
+        for one in difflib.get_close_matches(wanted, world.by_id, n=_TRIED, cutoff=0.5)
+        if difflib.SequenceMatcher(None, one.rpartition("/")[2], name).ratio() >= _NEAR
+    ][:3]
+    hint = f"did you mean {' or '.join(near)}?" if near else _how_to_list(world)
     decides = (k for k in kinds.ALL if k.origin == "kubernetes" and SHORT_KIND.get(k.wire, k.wire.lower()) == short)
     known_if_read(world, next(decides, kinds.PODS), f"workload {text}", rest.partition("/")[0])
     raise NotFoundError(f"there is no workload {text} in what was read; {hint}")
@@ -88,6 +94,7 @@ def find_loosely(world: World, text: str) -> Workload:
     raise NotFoundError(f"there is no workload {text} in what was read; {hint}")
 
 
+_TRIED, _NEAR = 20, 0.5
 _SEVERAL = 4
 """So many of those that may be meant are named."""
 
@@ -113,7 +120,18 @@ def _near(world: World, text: str, short: str) -> str:
         forms.setdefault(form + workload.name, []).append(workload.id)
     wanted = f"{short}/{text.partition('/')[2]}" if short else text
     near = [one for form in difflib.get_close_matches(wanted, forms, n=3, cutoff=0.6) for one in forms[form]]
-    return f"did you mean {' or '.join(near[:3])}?" if near else "write kind/namespace/name, e.g. deploy/dynamo/worker"
+    return f"did you mean {' or '.join(near[:3])}?" if near else _how_to_list(world)
+
+
+def _how_to_list(world: World) -> str:
+    """Where no name is near: the workloads that there are, or what lists them."""
+    if 0 < len(world.by_id) <= _FEW:
+        return f"there are: {', '.join(sorted(world.by_id))}"
+    return "write kind/namespace/name; `clusterproof connections` on the same input lists those that were read"
+
+
+_FEW = 6
+"""So many workloads are listed in a sentence."""
 
 
 def known_if_read(world: World, kind: Kind[Any], what: str, namespace: str) -> None:

@@ -54,13 +54,15 @@ def _heads(context: Context, found: Iterable[tuple[Place, ...]]) -> tuple[Side, 
         if isinstance(place.interface.security_groups, tuple):
             groups.setdefault(node_class.group, set()).update(place.interface.security_groups)
     unread = True if context.world.snapshot.missing(kinds.NODES) is not None else msgspec.UNSET
+    grown = context.world.groups
     return tuple(
         Side(
             name,
             sum(counts.values()),
-            name in context.world.groups and context.world.groups[name].can_grow,
+            name in grown and grown[name].can_grow,
             tuple(sorted(groups.get(name, ()))),
             unread,
+            True if unread is msgspec.UNSET and name in grown and grown[name].full else msgspec.UNSET,
         )
         for name, counts in sorted(nodes.items())
     )

@@ -16,7 +16,7 @@ from clusterproof.checks.cells import Cell
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import CopiesOdds, Odds, OddsBounds, RowOdds, SeriesOdds
 from clusterproof.checks.parties import Party
-from clusterproof.checks.today import cluster_today, next_pods
+from clusterproof.checks.today import cluster_today, next_pods, unread_spread
 from clusterproof.placement.node import Cluster
 from clusterproof.placement.odds import AfterCaching, Field, after_first, field_of, no_field, nodes_to_find
 from clusterproof.placement.repeats import Repeats, series
@@ -104,9 +104,13 @@ def _ask(context: Context, workload: Workload, client: Party, possible: int) -> 
 
 
 def _asked(context: Context, workload: Workload, client: Party, possible: int) -> _Asked | Unknown:
+    if (unplaced := workload.unplaced) is not None:
+        return unplaced
     version = scheduler_version(context.world.exact_version)
     if isinstance(version, Unknown):
         return version
+    if (unread := unread_spread(context.world, workload)) is not None:
+        return unread
     choices = next_pods(context.world, workload)
     if len(choices) > 1:
         what = "its pods have volumes in different places: which of them is next cannot be known"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Sequence
+from ipaddress import ip_network
 
 import msgspec
 
@@ -130,6 +131,7 @@ def _control_plane(context: Context, on: str) -> Party:
 
 def _source(context: Context, text: str, profile: Profile | None) -> Workload:
     """The workload that a user names as FROM."""
+    _no_address(text, "FROM", "kind/namespace/name, e.g. deploy/dynamo/worker")
     key = _service_key(text)
     service = context.world.services.get(key)
     if service is not None and _kind(text) not in SHORT_KIND.values():
@@ -147,6 +149,19 @@ def _workload(context: Context, text: str, profile: Profile | None = None) -> Wo
         if profile is not None or "did you mean" in str(error) or isinstance(error, UnknownNameError):
             raise
         raise NotFoundError(f"{error}; a workload that a profile brings needs --profile NAME") from None
+
+
+def _no_address(text: str, which: str, form: str) -> None:
+    """Who has an address, and whether it will be there tomorrow, is not asked: names are.
+
+    Raises:
+        UsageError: the text is an IP address or a block of addresses.
+    """
+    try:
+        ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
+    except ValueError:
+        return
+    raise UsageError(f"{which} {text} is an address, which is not accepted; name a Service or a workload: {form}")
 
 
 def _kind(text: str) -> str:
@@ -180,6 +195,7 @@ def _destination(context: Context, text: str) -> tuple[Question, list[Party], st
     target, separator, port = text.rpartition(":")
     if not separator or not port:
         raise UsageError(f"{text}: name the port too, e.g. svc/dynamo/etcd:2379")
+    _no_address(target, "TO", "svc/namespace/name:port or kind/namespace/name:port")
     rest = _service_key(target)
     if rest:
         service = context.world.services.get(rest)

@@ -10,6 +10,7 @@ import msgspec
 from clusterproof.checks.placed import Answer, Displacing, May, PlacedClass, PlacedGroup, Standing
 from clusterproof.placement.feasibility import Feasibility
 from clusterproof.placement.preemption import Preemption
+from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.world.model import NodeClass
 from clusterproof.world.world import World
@@ -78,7 +79,7 @@ def _group(
         may=_any([*(item.ever.may for item in placed), *((May.UNKNOWN,) if unknown is not None else ())]),
         nodes=len(nodes),
         ever=sum(item.count for item in placed if item.born and item.ever.may is May.YES),
-        now=None if May.UNKNOWN in answers else taking,
+        now=None if May.UNKNOWN in answers or world.snapshot.missing(kinds.NODES) is not None else taking,
         displacing=sum(
             len(one.nodes)
             for item in placed

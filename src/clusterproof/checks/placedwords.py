@@ -13,12 +13,13 @@ _MOST = 6
 """So many node groups are named."""
 
 
-def sentence(found: Placement, nowhere: str) -> str:
+def sentence(found: Placement, nowhere: str, waits: str = "") -> str:
     """What was found, ever first, then now.
 
     Args:
         found: all of it but the sentence.
         nowhere: why no pod made from now on runs anywhere, where that is certain whatever was not read; else empty.
+        waits: what a pod waits for before any node is looked at, also one that is not born yet; else empty.
     """
     if found.verdict is Verdict.FAIL:
         why = nowhere or found.ever_message or "there is no node and no node group that would take it"
@@ -28,8 +29,8 @@ def sentence(found: Placement, nowhere: str) -> str:
         if takers and found.unread:
             # Only what decides before the scheduler keeps a certain place from being an answer.
             start = f"Nodes of {_named(takers)} would take it, and whether it gets there is not known"
-            return f"{start}: {found.unread[0].detail}."
-        return f"Whether it can land anywhere is not known: {_doubt(found)}."
+            return f"{start}: {found.unread[0].detail.rstrip('.')}."
+        return f"Whether it can land anywhere is not known: {_doubt(found).rstrip('.')}."
     yes = [group for group in found.groups if group.may is May.YES]
     doubtful = [group for group in found.groups if group.may is May.UNKNOWN]
     start = "It runs on every node that takes it" if found.every_node else "It may land"
@@ -40,10 +41,12 @@ def sentence(found: Placement, nowhere: str) -> str:
         text += ", and on no other node group"
     elif len(yes) > 1:
         text += ": every node group"
-    return f"{text}. {_now(found, yes)}"
+    if not doubtful and (found.unread or found.unread_nodes is not None):
+        text += " that was read"
+    return f"{text}. {_now(found, yes, waits)}"
 
 
-def _now(found: Placement, yes: Sequence[PlacedGroup]) -> str:
+def _now(found: Placement, yes: Sequence[PlacedGroup], waits: str) -> str:
     ever = sum(group.ever for group in yes)
     grows = [group for group in yes if group.new_nodes is May.YES]
     if found.now is None:
@@ -58,6 +61,8 @@ def _now(found: Placement, yes: Sequence[PlacedGroup]) -> str:
         would = "would" if moved > 1 else "one would"
         count = f"{moved} " if moved > 1 else ""
         return text + f"none takes {one} as it is, but {count}{would} by displacing pods of lower priority."
+    if not found.now and waits:
+        return text + f"none takes {one}: {waits}."
     if not found.now:
         return text + f"none takes {one}" + (f", but a new node of {_named(grows)} would." if grows else ".")
     if found.now == ever:

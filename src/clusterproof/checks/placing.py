@@ -19,19 +19,19 @@ from clusterproof.checks.placed import SCHEMA, Chances, Copies, PlacedGroup, Pla
 from clusterproof.checks.placedgroups import Chance, groups_of
 from clusterproof.checks.placedwords import sentence
 from clusterproof.checks.series import copies_of, runs_of
-from clusterproof.checks.today import cluster_today, next_pods
+from clusterproof.checks.today import cluster_today, next_pods, unread_spread
 from clusterproof.checks.words import listed, unique
 from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.placement.fargate import PLUGIN as FARGATE
-from clusterproof.placement.fargate import refused_by_fargate
 from clusterproof.placement.feasibility import FEASIBLE, Feasibility
 from clusterproof.placement.filters import Rules, feasible_now
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.node import Cluster
 from clusterproof.placement.odds import DEFAULT_SCHEDULER, AfterCaching, after_caching
 from clusterproof.placement.odds import Odds as SchedulerOdds
-from clusterproof.placement.places import Places
+from clusterproof.placement.places import Places, refused_everywhere
 from clusterproof.placement.preemption import Preemption, preemption
+from clusterproof.placement.priority import priorities_of, rank_of
 from clusterproof.placement.version import SchedulerVersion, scheduler_version
 from clusterproof.profiles.model import Document, Profile
 from clusterproof.snapshot import kinds
@@ -146,7 +146,8 @@ class _Placing:
         verdict = self._verdict((*unread, *((unread_nodes,) if unread_nodes else ())))
         nodes = sum(group.nodes for group in groups)
         counts = [group.now for group in groups]
-        taking = None if any(count is None for count in counts) else sum(count or 0 for count in counts)
+        unsure = unread_nodes is not None or any(count is None for count in counts)
+        taking = None if unsure else sum(count or 0 for count in counts)
         every = [answer for item in world.classes if item.born for answer in [self._ever[item.id]] * len(item.nodes)]
         placement = Placement(
             schema=SCHEMA,
@@ -174,7 +175,9 @@ class _Placing:
             unread_nodes=unread_nodes,
         )
         nowhere = self._nowhere()
-        return msgspec.structs.replace(placement, sentence=sentence(placement, nowhere.reason if nowhere else ""))
+        waits = next(iter(now.values())).reason if now and all(one.whole for one in now.values()) else ""
+        said = sentence(placement, nowhere.reason if nowhere else "", waits)
+        return msgspec.structs.replace(placement, sentence=said)
 
     # --- ever ------------------------------------------------------------------------
 
@@ -200,7 +203,7 @@ class _Placing:
         return Verdict.UNKNOWN if certain or doubtful or unread else Verdict.FAIL
 
     def _nowhere(self) -> Feasibility | None:
-        return refused_by_fargate(self._world, self._workload)
+        return refused_everywhere(self._world, self._workload)
 
     def _unread(self) -> tuple[Unknown, ...]:
         found = [*self._world.fargate.unseen(self._workload), *unread_places(self._context, Sides(()))]
@@ -212,7 +215,7 @@ class _Placing:
         """By node of today: whether it takes one more pod now; and the odds."""
         world, workload = self._world, self._workload
         snapshot = world.snapshot
-        missing = snapshot.missing(kinds.PODS)
+        missing = snapshot.missing(kinds.PODS) or workload.unplaced
         class_of = {node: item.id for item in world.classes for node in item.nodes}
         if missing is not None:
             unread = Feasibility(missing, "", (str(missing),))
@@ -255,7 +258,7 @@ class _Placing:
         """Where so many copies end up, and where so many runs land; None where 0."""
         missing = self._world.snapshot.missing(kinds.PODS)
         choices = next_pods(self._world, self._workload)
-        why = missing or self._no_odds(choices)
+        why = missing or self._workload.unplaced or self._no_odds(choices)
         if why is not None:
             return Copies(replicas, unknown=why) if replicas else None, Runs(runs, unknown=why) if runs else None
         pod, cluster = choices[0][0], cluster_today(self._world, self._workload)
@@ -279,7 +282,9 @@ class _Placing:
             return Unknown(
                 Cause.NOT_ANSWERABLE, "its pods have volumes in different places: which of them is next cannot be known"
             )
-        return self._version if isinstance(self._version, Unknown) else None
+        if isinstance(self._version, Unknown):
+            return self._version
+        return unread_spread(self._world, self._workload)
 
     # --- odds ------------------------------------------------------------------------
 
@@ -311,6 +316,9 @@ class _Placing:
         scheduler = workload.spec.scheduler_name or DEFAULT_SCHEDULER
         if scheduler != DEFAULT_SCHEDULER:
             found.append(f"{scheduler} decides: the filters of the default scheduler are shown, it may have others")
+        rank = rank_of(workload.spec, priorities_of(snapshot))
+        if isinstance(rank, Unknown) and rank.cause is Cause.NOT_ANSWERABLE:
+            found.append(rank.detail)
         running = sum(1 for node in workload.pod_nodes if node)
         if workload.every_node or workload.kind == "Pod":
             if running:

@@ -13,8 +13,7 @@ from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding
 from clusterproof.checks.parties import on_nodes, unread_places
 from clusterproof.checks.words import absence, listed, unique, with_reservations
-from clusterproof.placement.fargate import refused_by_fargate
-from clusterproof.placement.places import Place
+from clusterproof.placement.places import Place, refused_everywhere
 from clusterproof.profiles.model import Requirement, Schedulable, Subject
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot.fields import Ref, Unknown
@@ -33,7 +32,7 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
         doubts = [place.doubt for place in party.places if place.doubt is not None]
         unread = unread_places(context, side)
         unseen = context.world.fargate.unseen(party.workload) if party.workload is not None else ()
-        nowhere = refused_by_fargate(context.world, party.workload) if party.workload is not None else None
+        nowhere = refused_everywhere(context.world, party.workload) if party.workload is not None else None
         if nowhere is not None:
             tallies.append(fold([]))
             texts.append(f"{party.shown} cannot be scheduled: {nowhere.reason}")

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from clusterproof.checks.placed import Copies, CopiesOn, Runs, RunsOn
+from clusterproof.placement import repeats
 from clusterproof.placement.node import Cluster
-from clusterproof.placement.repeats import repeated_runs
+from clusterproof.placement.odds import field_of
 from clusterproof.placement.replicas import replica_odds
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.kubernetes import Pod
@@ -60,10 +61,14 @@ def runs_of(
     """
     found: list[RunsOn] = []
     image = ""
-    for group in sorted({group_of[node.id] for node in cluster.nodes if node.id in group_of}):
+    field = field_of(pod, cluster, (), version)
+    if field.odds.why_not is not None:
+        return Runs(count, unknown=field.odds.why_not)
+    groups = sorted({group_of[node.id] for node in field.feasible if node.id in group_of})
+    for group in groups:
         # The chain counts runs that end somewhere bad; here the group that is asked about is that place.
-        there = {node: Fraction(1) for node, name in group_of.items() if name == group}
-        series = repeated_runs(pod, cluster, sizes, there, runs=count, version=version)
+        there = {node.id: Fraction(1) for node in field.feasible if group_of.get(node.id) == group}
+        series = repeats.series(pod, field, sizes, there, runs=count, followed=repeats.FOLLOWED // len(groups))
         if series.why_not is not None:
             return Runs(count, unknown=series.why_not)
         if not any(series.fails):

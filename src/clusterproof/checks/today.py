@@ -10,6 +10,7 @@ from clusterproof.placement.node import Cluster, node_views
 from clusterproof.placement.priority import priorities_of
 from clusterproof.placement.spread import default_selector
 from clusterproof.placement.storage import storage_of
+from clusterproof.placement.tocome import claim_sets, with_claims_to_come
 from clusterproof.placement.version import scheduler_version
 from clusterproof.placement.volumes import volume_rules
 from clusterproof.snapshot import kinds
@@ -19,7 +20,6 @@ from clusterproof.snapshot.kubernetes import (
     LabelSelector,
     Pod,
     PodMetadata,
-    PodSpec,
     Toleration,
     Volume,
 )
@@ -72,9 +72,9 @@ def cluster_today(world: World, workload: Workload, *, pods: bool = True) -> Clu
     version = scheduler_version(world.exact_version)
     return Cluster(
         tuple(sorted(views, key=lambda view: view.id)),
-        world.namespaces,
+        snapshot.missing(kinds.NAMESPACES) or world.namespaces,
         default_spread(world, workload),
-        storage=storage_of(snapshot, workload.namespace),
+        storage=with_claims_to_come(storage_of(snapshot, workload.namespace), workload),
         priorities=priorities_of(snapshot),
         version=None if isinstance(version, Unknown) else version,
         devices=inventory_of(world.ground, workload.spec, workload.namespace),
@@ -85,16 +85,15 @@ def next_pods(world: World, workload: Workload) -> tuple[tuple[Pod, Rules], ...]
     """The pods of the workload that may be next, with what their volumes ask of a node for good.
 
     One where nothing but its claims tells them apart: a pod of a StatefulSet that is made again has the claims of the
-    one before, and one that is still to come binds nothing.
+    one before, and one that is still to come those of its number.
     """
     pod = next_pod(workload)
     made = tuple(one for one in pod.spec.volumes if one.ephemeral is not None)
-    sets = list(workload.claims) or [_claims(workload.spec)]
-    if workload.claims and workload.kind == "StatefulSet" and (workload.replicas or 0) > len(workload.pod_names):
-        sets.append(())
+    storage = storage_of(world.snapshot, workload.namespace)
+    sets = claim_sets(workload, storage)
     if not made and not any(sets):
         return ((pod, ()),)
-    storage = storage_of(world.snapshot, workload.namespace)
+    storage = with_claims_to_come(storage, workload)
     others = tuple(one for one in pod.spec.volumes if one.persistent_volume_claim is None)
     found: list[tuple[Pod, Rules]] = []
     for names in sets:
@@ -106,9 +105,11 @@ def next_pods(world: World, workload: Workload) -> tuple[tuple[Pod, Rules], ...]
     return tuple(found)
 
 
-def _claims(spec: PodSpec) -> tuple[str, ...]:
-    named = (volume.persistent_volume_claim for volume in spec.volumes)
-    return tuple(claim.claim_name for claim in named if claim is not None)
+def unread_spread(world: World, workload: Workload) -> Unknown | None:
+    """Why it is not known what default spreading counts (the Services that select a pod); None where it is, or nobody asks."""
+    if workload.spec.topology_spread_constraints:
+        return None
+    return world.snapshot.missing(kinds.SERVICES, workload.namespace)
 
 
 def default_spread(world: World, workload: Workload) -> LabelSelector | None:

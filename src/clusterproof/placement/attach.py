@@ -189,8 +189,8 @@ def once_users(pod: Pod, cluster: Cluster) -> bool | Unknown:
 
 def restrictions(pod: Pod, node: NodeView, once: bool | Unknown, version: SchedulerVersion) -> Feasibility:
     """VolumeRestrictions: a disk named in the pod that a pod of the node has, or a claim for one pod at a time."""
-    mine = list(_disks(pod))
-    if mine and any(_clash(one, other) for other_pod in node.pods for other in _disks(other_pod) for one in mine):
+    mine = list(disks_of(pod))
+    if mine and any(_clash(one, other) for other_pod in node.pods for other in disks_of(other_pod) for one in mine):
         return refused(RESTRICTIONS, DISK_TAKEN)
     if isinstance(once, Unknown):
         return undecided(RESTRICTIONS, once)
@@ -200,7 +200,7 @@ def restrictions(pod: Pod, node: NodeView, once: bool | Unknown, version: Schedu
 _Disk = tuple[str, Mapping[str, object], bool]
 
 
-def _disks(pod: Pod) -> Iterator[_Disk]:
+def disks_of(pod: Pod) -> Iterator[_Disk]:
     """Kind, identity and read-only of the disks that a pod names itself."""
     for volume in pod.spec.volumes:
         if volume.aws_elastic_block_store is not None:

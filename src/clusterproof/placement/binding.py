@@ -47,15 +47,11 @@ from clusterproof.snapshot.kubernetes import (
     StorageClass,
     TopologyTerm,
 )
+from clusterproof.world.readable import VOLUME_ZONES
 from clusterproof.world.selectors import Truth, all_of, any_of, matches, node_terms_match, requirement_matches
 
 BINDING, ZONE = "VolumeBinding", "VolumeZone"
-ZONE_LABELS = (
-    "failure-domain.beta.kubernetes.io/zone",
-    "failure-domain.beta.kubernetes.io/region",
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-)
+ZONE_LABELS = VOLUME_ZONES
 GA_LABEL = dict(zip(ZONE_LABELS[:2], ZONE_LABELS[2:], strict=True))
 SELECTED_NODE = "volume.kubernetes.io/selected-node"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
@@ -204,7 +200,7 @@ def _binding(need: Wanted, node: NodeView, version: SchedulerVersion) -> Feasibi
 
 def conflict(version: SchedulerVersion) -> str:
     """What VolumeBinding says of a bound volume that the node cannot have; other words from 1.33."""
-    if version.minor >= 33:
+    if version.names_persistent_volume:
         return "node(s) didn't match PersistentVolume's node affinity"
     return "node(s) had volume node affinity conflict"
 

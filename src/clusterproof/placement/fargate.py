@@ -52,7 +52,7 @@ def refused_by_fargate(world: World, workload: Workload) -> Feasibility | None:
 
 def _runs_of(workload: Workload) -> Feasibility:
     try:
-        return _runs(workload.spec, bool(workload.claims) or _claims(workload.spec))
+        return _runs(workload.spec, bool(workload.claims or workload.claim_templates) or _claims(workload.spec))
     except ClusterproofError as error:
         unread = Unknown(Cause.ERROR, f"{workload.id}: {error}")
         return Feasibility(unread, PLUGIN, (str(unread),))

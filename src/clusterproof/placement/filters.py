@@ -48,7 +48,6 @@ from clusterproof.world.selectors import node_terms_match
 
 NOT_SELECTED, CORDONED = ownfilters.NOT_SELECTED, ownfilters.CORDONED
 OTHER_NAME, PORTS_TAKEN = ownfilters.OTHER_NAME, ownfilters.PORTS_TAKEN
-OTHER_VOLUME_NODE = "node(s) had volume node affinity conflict"
 _FINAL_SPREAD = frozenset({spread.NO_LABEL})
 _FINAL_NEAR = frozenset({interpod.NOT_NEAR})
 
@@ -56,7 +55,14 @@ Rules = Sequence[VolumeRule | NodeSelector] | Unknown
 """What a pod's volumes ask of a node, one rule after another; or why that is not known."""
 
 
-def structural(needs: Needs, node: NodeView, volumes: Rules = (), devices: claims.Claims | None = None) -> Feasibility:
+def structural(
+    needs: Needs,
+    node: NodeView,
+    volumes: Rules = (),
+    devices: claims.Claims | None = None,
+    *,
+    version: SchedulerVersion | None = None,
+) -> Feasibility:
     """May the pod ever run on such a node (design rule 3)?
 
     Affinity to other pods, and spread, never exclude a node, because the other pods move; except that a required
@@ -67,6 +73,7 @@ def structural(needs: Needs, node: NodeView, volumes: Rules = (), devices: claim
         node: a node, or what a group would make; its pods, images and cordon are not read.
         volumes: what its volumes ask (:func:`clusterproof.placement.volumes.volume_rules`).
         devices: what its resource claims ask (:func:`clusterproof.placement.claims.claims_of`).
+        version: the scheduler's, for the words of a bare selector among the volumes; else 1.31.
 
     Returns:
         Yes; no with the first plugin that refuses; or unknown, when nothing refuses and something is not known.
@@ -75,11 +82,11 @@ def structural(needs: Needs, node: NodeView, volumes: Rules = (), devices: claim
         return first_of(
             [
                 ownfilters.node_name(needs, node),
-                ownfilters.taints(needs.spec, node, passing=False),
+                ownfilters.taints(needs.spec, node, passing=False, pinned=bool(needs.pinned)),
                 ownfilters.node_affinity(needs.spec, node),
                 claims.by_devices(ownfilters.capacity(needs, node), node, devices.inventory if devices else None),
-                _volumes(volumes, node),
-                *(ownfilters.topology(node, *one) for one in needs.topologies),
+                _volumes(volumes, node, version or SchedulerVersion()),
+                *(ownfilters.topology(node, *one) for one in needs.topologies if not needs.pinned),
                 claims.ever_with(devices, node, asked=needs.claims),
             ]
         )
@@ -106,13 +113,25 @@ def feasible_now(
 
 
 class Today:
-    """A pod that is asked about on one cluster: what the plugins read of the whole cluster, once (PreFilter)."""
+    """A pod that is asked about on one cluster: what the plugins read of the whole cluster, once (PreFilter).
 
-    def __init__(self, pod: Pod, cluster: Cluster, volumes: Rules, version: SchedulerVersion) -> None:
+    Args:
+        pod: not placed yet.
+        cluster: with the pods that are there.
+        volumes: what its bound volumes ask.
+        version: the scheduler's.
+        idle: whether InterPodAffinity is left out (:attr:`interpod.State.idle`), where another cluster decides that: the
+            one before pods were displaced.
+    """
+
+    def __init__(
+        self, pod: Pod, cluster: Cluster, volumes: Rules, version: SchedulerVersion, *, idle: bool | None = None
+    ) -> None:
         self.pod, self.cluster, self.version = pod, cluster, version
         self.needs = needs_of(pod.spec, pinned=True, version=version)
         self._volumes = volumes
         self._near: interpod.State | Unknown = or_unknown(lambda: interpod.filter_state(pod, cluster))
+        self.idle = isinstance(self._near, interpod.State) and self._near.idle if idle is None else idle
         self._even: spread.State | Unknown = or_unknown(
             lambda: spread.filter_state(pod, cluster, lambda node: admits(pod.spec, node))
         )
@@ -138,11 +157,12 @@ class Today:
             # Up to 1.31 such nodes are left out without a word (schedule_one.go, SetAbsentNodesStatus from 1.32).
             reason = ownfilters.NOT_NAMED if version.minor >= 32 else NOT_SELECTED
             return refused("NodeAffinity", reason, final=True)
+        pinned = bool(self.needs.pinned)  # then no scheduler is asked, but the node's kubelet
         cheap = first_of(
             [
-                ownfilters.cordon(pod.spec, node),
+                FEASIBLE if pinned else ownfilters.cordon(pod.spec, node),
                 ownfilters.node_name(self.needs, node),
-                ownfilters.taints(pod.spec, node, passing=True),
+                ownfilters.taints(pod.spec, node, passing=True, pinned=pinned),
                 ownfilters.node_affinity(pod.spec, node),
             ]
         )
@@ -158,17 +178,24 @@ class Today:
                 claims.by_devices(ownfilters.fit(self.needs, node, taken, version), node, self.claims.inventory),
                 attach.restrictions(pod, node, self._once, version),
                 *self._stored(node),
-                asked(spread.PLUGIN, self._even, lambda state: spread.refusal(state, pod, node), _FINAL_SPREAD),
-                asked(interpod.PLUGIN, self._near, lambda state: interpod.refusal(state, node), _FINAL_NEAR),
+                *(() if pinned else self._of_others(node)),
                 ownfilters.declared_features(pod.spec, version),
             ]
         )
         return claims.then(answer, self.claims, node)
 
+    def _of_others(self, node: NodeView) -> tuple[Feasibility, Feasibility]:
+        """What rests on where other pods are."""
+        pod = self.pod
+        return (
+            asked(spread.PLUGIN, self._even, lambda state: spread.refusal(state, pod, node), _FINAL_SPREAD),
+            asked(interpod.PLUGIN, self._near, lambda state: interpod.refusal(state, node), _FINAL_NEAR),
+        )
+
     def _stored(self, node: NodeView) -> list[Feasibility]:
         storage = self.cluster.storage
         if storage is None or self._wanted is None:
-            return [_volumes(self._volumes, node)]
+            return [_volumes(self._volumes, node, self.version)]
         limits = attach.limits(self.pod, node, storage, self.version)
         return [limits, binding.binding(self._wanted, node, self.version)]
 
@@ -198,6 +225,8 @@ class Today:
         cluster = msgspec.structs.replace(self.cluster, nodes=nodes)
         crowded = Today(self.pod, cluster, self._volumes, self.version)
         crowded.claims = self.claims
+        if self.idle:
+            crowded._near = self._near
         answer = crowded.of(fuller)
         if answer.ok is False and doubt is not None and plain.ok is not False:
             return undecided(answer.plugin, doubt)
@@ -245,12 +274,12 @@ def with_name(answer: Feasibility, node: NodeView) -> Feasibility:
     return msgspec.structs.replace(answer, ref=msgspec.structs.replace(answer.ref, key=node.name))
 
 
-def _volumes(volumes: Rules, node: NodeView) -> Feasibility:
+def _volumes(volumes: Rules, node: NodeView, version: SchedulerVersion) -> Feasibility:
     if isinstance(volumes, Unknown):
         return undecided(binding.BINDING, volumes)
     answers = []
     for one in volumes:
-        rule = one if isinstance(one, VolumeRule) else VolumeRule(one, binding.BINDING, OTHER_VOLUME_NODE)
+        rule = one if isinstance(one, VolumeRule) else VolumeRule(one, binding.BINDING, binding.conflict(version))
         truth = node_terms_match(rule.selector.node_selector_terms, node.label_state, node.name)
         answers.append(judged(truth, rule.plugin, rule.reason, final=True))
     return first_of(answers)

@@ -31,6 +31,9 @@ UNWELCOME = "node(s) didn't satisfy existing pods anti-affinity rules"
 HARD_WEIGHT = 1
 """``hardPodAffinityWeight`` of the default configuration: what a required term of a placed pod scores."""
 
+NAMESPACE_NAME = "kubernetes.io/metadata.name"
+"""The label that the API server gives every namespace (Kubernetes: Well-Known Labels, Annotations and Taints)."""
+
 Pair = tuple[str, str]
 """A topology: label key and value."""
 
@@ -58,8 +61,9 @@ class Term(msgspec.Struct, frozen=True):
         Raises:
             UndecidedError: the namespace's labels are needed and not known.
         """
-        return self._covers_namespace(pod.metadata.namespace, namespaces) and matches(
-            self.selector, pod.metadata.labels
+        # Labels first: a pod that they rule out needs no namespace to be known.
+        return matches(self.selector, pod.metadata.labels) and self._covers_namespace(
+            pod.metadata.namespace, namespaces
         )
 
     def _covers_namespace(self, name: str, namespaces: dict[str, Labels] | Unknown) -> bool:
@@ -70,9 +74,12 @@ class Term(msgspec.Struct, frozen=True):
             return False
         if not selector.match_labels and not selector.match_expressions:
             return True
+        own = {NAMESPACE_NAME: name}
         if isinstance(namespaces, Unknown):
-            raise UndecidedError(namespaces)
-        return matches(selector, namespaces.get(name, {}))
+            if {*selector.match_labels, *(one.key for one in selector.match_expressions)} - set(own):
+                raise UndecidedError(namespaces)
+            return matches(selector, own)
+        return matches(selector, {**own, **namespaces.get(name, {})})
 
 
 class State(msgspec.Struct, frozen=True):
@@ -84,6 +91,14 @@ class State(msgspec.Struct, frozen=True):
     apart_pairs: frozenset[Pair]
     unwelcome: frozenset[Pair]
     first_of_its_kind: bool
+
+    @property
+    def idle(self) -> bool:
+        """Whether the scheduler leaves the filter out for this pod: it asks for nothing, and no placed pod minds it.
+
+        That is decided before the nominated pods are counted in (``PreFilter`` returns ``Skip``), so theirs is not read.
+        """
+        return not (self.near or self.apart or self.unwelcome)
 
 
 def required_terms(pod: Pod, affinity: PodAffinity | None) -> tuple[Term, ...]:

@@ -215,7 +215,8 @@ def _field(pod: Pod, cluster: Cluster, volumes: Rules, version: SchedulerVersion
         return _none(images, version, names)
     base = tuple(sum(values[index] for values in scores.values()) for index in range(len(feasible)))
     totals = [one + image for one, image in zip(base, images, strict=True)]
-    winners = tuple(name for name, total in zip(names, totals, strict=True) if total == max(totals))
+    most = max(totals)
+    winners = tuple(name for name, total in zip(names, totals, strict=True) if total == most)
     odds = Odds(_uniform(names, winners), winners, names, caveats=_caveats(pod, cluster, feasible, version))
     return Field(feasible, base, table, odds, version)
 
@@ -250,7 +251,8 @@ def _second_runs(
         if isinstance(images, Unknown):
             return images
         totals = [one + image for one, image in zip(field.base, images, strict=True)]
-        best = [name for name, total in zip(names, totals, strict=True) if total == max(totals)]
+        most = max(totals)
+        best = [name for name, total in zip(names, totals, strict=True) if total == most]
         for member in members:
             # What holds for the first member holds for each other with the two exchanged.
             swap = {first: member, member: first}

@@ -76,12 +76,21 @@ def node_name(needs: Needs, node: NodeView) -> Feasibility:
     return judged(same, "NodeName", OTHER_NAME, node_ref(node, "metadata.name", node.id), final=True)
 
 
-def taints(spec: PodSpec, node: NodeView, *, passing: bool) -> Feasibility:
-    """TaintToleration; ``passing``: also the taints that come and go by themselves."""
+def taints(spec: PodSpec, node: NodeView, *, passing: bool, pinned: bool = False) -> Feasibility:
+    """TaintToleration.
+
+    Args:
+        spec: the pod.
+        node: where it may go.
+        passing: also the taints that come and go by themselves.
+        pinned: the pod names its node, so that no scheduler is asked, and its kubelet minds NoExecute alone
+            (``pkg/kubelet/lifecycle/predicate.go``; Kubernetes: Assigning Pods to Nodes, "nodeName").
+    """
     if isinstance(node.taints, Unknown):
         anything = any(one.operator == "Exists" and not one.key and not one.effect for one in spec.tolerations)
         return FEASIBLE if anything else undecided("TaintToleration", node.taints)
-    found = untolerated(node.taints if passing else lasting(node.taints), spec.tolerations)
+    kept = node.taints if passing else lasting(node.taints)
+    found = untolerated([one for one in kept if not pinned or one.effect == "NoExecute"], spec.tolerations)
     if found is None:
         return FEASIBLE
     if isinstance(found, Unknown):

@@ -14,19 +14,21 @@ import msgspec
 from clusterproof.errors import ClusterproofError
 from clusterproof.placement.claims import Claims, claims_of
 from clusterproof.placement.devices.read import inventory_of
-from clusterproof.placement.fargate import on_fargate
-from clusterproof.placement.feasibility import Feasibility
+from clusterproof.placement.fargate import on_fargate, refused_by_fargate
+from clusterproof.placement.feasibility import Feasibility, refused_whole
 from clusterproof.placement.filters import Rules, structural, with_name
 from clusterproof.placement.folded import keys_read, names_read, read_by_structural
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import NodeView
 from clusterproof.placement.storage import storage_of
+from clusterproof.placement.tocome import claim_sets, with_claims_to_come
+from clusterproof.placement.version import scheduler_version
 from clusterproof.placement.volumes import volume_rules
 from clusterproof.placement.wishes import refused_by_pool
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, PodSpec, Volume
+from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, PodSpec, Toleration, Volume
 from clusterproof.snapshot.snapshot import Table
 from clusterproof.world.ground import Ground
 from clusterproof.world.interfaces import POD_ENI
@@ -83,6 +85,9 @@ class Places(msgspec.Struct, frozen=True):
     def message(self) -> str:
         """The scheduler's own kind of summary of what refuses."""
         born = [refusal for refusal in self.refused if refusal.node_class.born]
+        whole = next((refusal.feasibility for refusal in self.refused if refusal.feasibility.whole), None)
+        if not born and whole is not None:
+            return f"{whole.reason}."
         if not born:
             return "there is no node and no node group that would take it."
         counts = [len(refusal.node_class.nodes) for refusal in born]
@@ -116,10 +121,13 @@ class _Memo(NamedTuple):
 
 
 def _places(world: Ground, workload: Workload) -> Places:
+    if workload.refusal:
+        return _nowhere(world, workload)
     branch = world.interfaces.branch(workload)
+    spec = workload.spec if workload.unread is None else _with_any_toleration(workload.spec)
     try:
-        needs = needs_of(workload.spec, pinned=bool(workload.spec.node_name))
-        with_branch = needs_of(_with_branch(workload.spec), pinned=bool(workload.spec.node_name)) if branch else needs
+        needs = needs_of(spec, pinned=bool(spec.node_name))
+        with_branch = needs_of(_with_branch(spec), pinned=bool(spec.node_name)) if branch else needs
     except ClusterproofError as error:
         unread = Unknown(Cause.ERROR, f"{workload.id}: {error}")
         return Places(
@@ -136,7 +144,7 @@ def _places(world: Ground, workload: Workload) -> Places:
     on_fargate_too = bool(world.fargate.of(workload)) or any(item.fargate for item in world.classes)
     today = frozenset(workload.pod_nodes)
     plain_only = branch is False and not on_fargate_too and volumes == [()] and devices.inventory is None
-    if plain_only and _alike(world, workload):
+    if plain_only and workload.unread is None and _alike(world, workload):
         # Who it is matters only where it runs and would not be put again.
         kept: dict[Hashable, tuple[Places, frozenset[int]]] = world.memo.setdefault("places alike", {})
         key = judge.read, workload.spec.host_network
@@ -200,6 +208,8 @@ def _judged(
         if truth is False and isinstance(branch, Unknown) and decided is None:
             # Without a branch interface it may fit all the same.
             truth = all_of((any_of(judge_plain.of(node_class, choice).ok for choice in volumes), branch))
+        if truth is not False and workload.unread is not None:
+            truth = workload.unread  # what is not read may only ask for more
         if isinstance(truth, Unknown) and not node_class.born:
             by_pool = refused_by_pool(world, workload.spec, node_class.group, view_of(node_class))
             truth, answers = (truth, answers) if by_pool is None else (False, [by_pool])
@@ -213,6 +223,35 @@ def _judged(
         doubt = truth if isinstance(truth, Unknown) else None
         found += [Place(node_class, interface, doubt) for interface in world.interfaces.of(workload, node_class)]
     return Places(tuple(found), tuple(refused))
+
+
+_ADMISSION = "RuntimeClass"
+"""The admission plugin that refuses a pod before any node is looked at."""
+
+
+def refused_everywhere(world: World, workload: Workload) -> Feasibility | None:
+    """Why no pod made from now on runs anywhere, whatever else was not read; None where it may."""
+    if workload.refusal:
+        return refused_whole(_ADMISSION, workload.refusal)
+    return refused_by_fargate(world, workload)
+
+
+def _nowhere(world: Ground, workload: Workload) -> Places:
+    """Of a workload whose pods the API server refuses: where they run today they stay."""
+    refused = refused_whole(_ADMISSION, workload.refusal)
+    today = frozenset(workload.pod_nodes)
+    stay = [
+        Place(node_class, interface, stays=True)
+        for node_class in world.classes
+        if not today.isdisjoint(node_class.nodes)
+        for interface in world.interfaces.running(workload, node_class)
+    ]
+    return Places(tuple(stay), tuple(Refusal(node_class, refused) for node_class in world.classes))
+
+
+def _with_any_toleration(spec: PodSpec) -> PodSpec:
+    """With a toleration of every taint, which a RuntimeClass may bring; all else that it brings asks for more."""
+    return msgspec.structs.replace(spec, tolerations=(*spec.tolerations, Toleration(operator="Exists")))
 
 
 class _Judge:
@@ -326,19 +365,12 @@ def view_of(node_class: NodeClass) -> NodeView:
 def _volume_choices(world: Ground, workload: Workload) -> list[Rules]:
     """What volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
     made = tuple(one for one in workload.spec.volumes if one.ephemeral is not None)
-    names: tuple[tuple[str, ...], ...] = workload.claims or (
-        tuple(
-            volume.persistent_volume_claim.claim_name
-            for volume in workload.spec.volumes
-            if volume.persistent_volume_claim is not None
-        ),
-    )
-    if workload.claims and workload.kind == "StatefulSet" and (workload.replicas or 0) > len(workload.pod_names):
-        # Pods that are still to come may get volumes of their own, which bind nothing yet.
-        names = (*names, ())
+    storage = storage_of(world.snapshot, workload.namespace)
+    names = claim_sets(workload, storage)
     if not made and not any(names):
         return [()]
-    storage = storage_of(world.snapshot, workload.namespace)
+    storage = with_claims_to_come(storage, workload)
+    version = scheduler_version(world.exact_version)
     return [
         volume_rules(
             msgspec.structs.replace(
@@ -346,6 +378,7 @@ def _volume_choices(world: Ground, workload: Workload) -> list[Rules]:
             ),
             workload.namespace,
             storage,
+            version=None if isinstance(version, Unknown) else version,
         )
         for claims in names
     ]

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 import msgspec
 
 from clusterproof.errors import ClusterproofError
-from clusterproof.placement.feasibility import Feasibility
+from clusterproof.placement import interpod
+from clusterproof.placement.feasibility import Feasibility, or_unknown
 from clusterproof.placement.filters import Rules, Today
 from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.priority import Rank, rank_of
@@ -74,6 +75,7 @@ def preemption(
     if isinstance(mine, Rank) and mine.never:
         return tuple(Preemption(ok=False, reasons=(NEVER,)) for _ in answers)
     version = version or cluster.version or SchedulerVersion()
+    idle = _near_is_idle(pod, cluster)
     found: list[Preemption] = []
     for node, answer in zip(cluster.nodes, answers, strict=True):
         if isinstance(answer.ok, Unknown):
@@ -83,12 +85,18 @@ def preemption(
         elif isinstance(mine, Unknown):
             found.append(Preemption(mine))
         else:
-            found.append(_on(pod, mine, node, cluster, volumes, version))
+            found.append(_on(pod, mine, node, cluster, volumes, version, idle=idle))
     return tuple(found)
 
 
+def _near_is_idle(pod: Pod, cluster: Cluster) -> bool:
+    """Whether InterPodAffinity is left out of the dry run too: that is decided on the cluster as it is (PreFilter)."""
+    state = or_unknown(lambda: interpod.filter_state(pod, cluster))
+    return isinstance(state, interpod.State) and state.idle
+
+
 def _on(
-    pod: Pod, mine: Rank, node: NodeView, cluster: Cluster, volumes: Rules, version: SchedulerVersion
+    pod: Pod, mine: Rank, node: NodeView, cluster: Cluster, volumes: Rules, version: SchedulerVersion, *, idle: bool
 ) -> Preemption:
     """The dry run on one node (``SelectVictimsOnNode``)."""
     lower: list[tuple[int, str, Pod]] = []
@@ -105,7 +113,7 @@ def _on(
             stay.append(other)
     if not lower:
         return Preemption(doubt) if doubt is not None else Preemption(ok=False, reasons=(NO_VICTIMS,))
-    bare = _without(pod, node, cluster, tuple(stay), volumes, version)
+    bare = _without(pod, node, cluster, tuple(stay), volumes, version, idle=idle)
     if bare.ok is not True:
         unknown = bare.ok if isinstance(bare.ok, Unknown) else doubt
         return Preemption(unknown) if unknown is not None else Preemption(ok=False, reasons=bare.reasons)
@@ -113,7 +121,7 @@ def _on(
     lower.sort(key=lambda item: item[:2])
     for _, _, other in lower:
         back = (*stay, other)
-        again = _without(pod, node, cluster, back, volumes, version)
+        again = _without(pod, node, cluster, back, volumes, version, idle=idle)
         if isinstance(again.ok, Unknown):
             return Preemption(ok=True)
         if again.ok:
@@ -124,7 +132,14 @@ def _on(
 
 
 def _without(
-    pod: Pod, node: NodeView, cluster: Cluster, pods: tuple[Pod, ...], volumes: Rules, version: SchedulerVersion
+    pod: Pod,
+    node: NodeView,
+    cluster: Cluster,
+    pods: tuple[Pod, ...],
+    volumes: Rules,
+    version: SchedulerVersion,
+    *,
+    idle: bool,
 ) -> Feasibility:
     """The filters on the node as if only these pods were on it, and those that are nominated for it.
 
@@ -133,6 +148,6 @@ def _without(
     thinner = msgspec.structs.replace(node, pods=pods)
     nodes = tuple(thinner if one is node else one for one in cluster.nodes)
     try:
-        return Today(pod, msgspec.structs.replace(cluster, nodes=nodes), volumes, version).kept(thinner)
+        return Today(pod, msgspec.structs.replace(cluster, nodes=nodes), volumes, version, idle=idle).kept(thinner)
     except ClusterproofError as error:
         return Feasibility(Unknown(Cause.ERROR, str(error)))

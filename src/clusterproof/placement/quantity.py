@@ -17,6 +17,8 @@ from clusterproof.snapshot.kubernetes import Quantity
 _GRAMMAR = re.compile(
     r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(Ki|Mi|Gi|Ti|Pi|Ei|n|u|m|k|M|G|T|P|E|[eE][+-]?[0-9]{1,3}|)\Z"
 )
+_LONGEST = 1000
+"""Characters of a quantity: none that means anything has as many, and Python turns no more than 4,300 digits."""
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 
@@ -33,6 +35,10 @@ def parse(quantity: Quantity) -> Fraction:
         QuantityError: the text does not follow the grammar.
     """
     text = str(quantity)
+    if len(text) > _LONGEST:
+        raise QuantityError(
+            f"{text[:20]!r}… of {len(text)} characters is no Kubernetes quantity: write for example 4Gi."
+        )
     found = _GRAMMAR.match(text)
     if found is None:
         raise QuantityError(f"{text!r} is no Kubernetes quantity: write for example 500m, 4Gi or 2.")

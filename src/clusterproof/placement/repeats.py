@@ -24,6 +24,8 @@ from clusterproof.snapshot.kubernetes import Pod
 
 SCORED = 20_000
 """How many classes of nodes are scored in all, over all states; with more there are no odds, and that is said."""
+FOLLOWED = 600_000
+"""How much is followed in all, over all runs: a move costs one, and more in later runs, as fractions grow."""
 Afterwards = Literal["never", "always", "sometimes"]
 State = tuple[int, ...]
 """How many nodes of each class were warmed by runs."""
@@ -107,32 +109,39 @@ def repeated_runs(
 
 
 def series(
-    pod: Pod, field: Field, image_sizes: Mapping[str, int], failing: Mapping[str, Fraction], *, runs: int
+    pod: Pod,
+    field: Field,
+    image_sizes: Mapping[str, int],
+    failing: Mapping[str, Fraction],
+    *,
+    runs: int,
+    followed: int = FOLLOWED,
 ) -> Repeats:
-    """:func:`repeated_runs` for a first run that was already computed."""
+    """:func:`repeated_runs` for a first run that was already computed; ``followed``: how much to follow at most."""
     if field.odds.why_not is not None or not field.feasible:
         return Repeats(field.odds, why_not=field.odds.why_not)
     sizes = sizes_of(pod_images(pod.spec, field.version), field, image_sizes)
     if isinstance(sizes, Unknown):
         return Repeats(field.odds, why_not=sizes)
-    low = _follow(_Chain(pod, field, sizes, failing, largest=False), runs)
-    high = _follow(_Chain(pod, field, sizes, failing, largest=True), runs)
+    low = _follow(_Chain(pod, field, sizes, failing, largest=False), runs, followed)
     if isinstance(low, Unknown):
         return Repeats(field.odds, why_not=low)
-    if low != high:
+    images = [field.table.images[name] for name in pod_images(pod.spec, field.version) if name in field.table.images]
+    one_size = all(image.smallest == image.largest for image in images)
+    if not one_size and low != _follow(_Chain(pod, field, sizes, failing, largest=True), runs, followed):
         what = "nodes report different sizes of one of the pod's images, and the scheduler keeps the one it met first"
         return Repeats(field.odds, why_not=Unknown(Cause.NOT_ANSWERABLE, what))
     return low
 
 
-def _follow(chain: _Chain, runs: int) -> Repeats | Unknown:
+def _follow(chain: _Chain, runs: int, left: int) -> Repeats | Unknown:
     start = chain.start
     now: dict[State, Fraction] = {start: Fraction(1)}
     # States in which a run may start after a success, and after a failure, with the chance to fail there.
     after: dict[bool, dict[State, Fraction]] = {True: {}, False: {}}
     reached: dict[bool, set[State]] = {True: set(), False: set()}
     fails = []
-    for _ in range(runs):
+    for run in range(runs):
         total = Fraction(0)
         following: dict[State, Fraction] = {}
         grown: dict[bool, set[State]] = {True: set(), False: set()}
@@ -143,6 +152,10 @@ def _follow(chain: _Chain, runs: int) -> Repeats | Unknown:
             for success in (True, False):
                 if state in reached[success]:
                     after[success].setdefault(state, chain.fails(state))
+            left -= len(chain.moves(state)) * (1 + run // 50)
+            if left < 0:
+                what = f"what {runs} runs leave on which nodes is more than is followed here (up to run {run})"
+                return Unknown(Cause.NOT_MODELLED, what, "ask for fewer: --runs 10")
             for move in chain.moves(state):
                 total += chance * move.chance * move.fails
                 following[move.after] = following.get(move.after, Fraction(0)) + chance * move.chance

@@ -17,12 +17,14 @@ from fractions import Fraction
 import msgspec
 
 from clusterproof.errors import ClusterproofError
+from clusterproof.placement.attach import disks_of
 from clusterproof.placement.filters import Rules
 from clusterproof.placement.images import normalised, pod_images
 from clusterproof.placement.interpod import UndecidedError
 from clusterproof.placement.node import Cluster
 from clusterproof.placement.odds import DEFAULT_SCHEDULER
 from clusterproof.placement.prepared import Prepared
+from clusterproof.placement.storage import claims_of
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import Pod
@@ -110,7 +112,7 @@ def _unfollowed(pod: Pod, cluster: Cluster) -> str:
     """What a copy takes from the next and is not followed here; empty for nothing."""
     if pod.spec.resource_claims:
         return "which devices each copy takes from the next (resourceClaims)"
-    if any(one.persistent_volume_claim or one.ephemeral for one in pod.spec.volumes):
+    if claims_of(pod.spec) or any(disks_of(pod)):
         return "which volumes each copy has, and what they leave a node to attach"
     if any(node.nominated for node in cluster.nodes):
         return "several copies beside pods for which the scheduler keeps room (status.nominatedNodeName)"

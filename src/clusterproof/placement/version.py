@@ -108,6 +108,15 @@ class SchedulerVersion(msgspec.Struct, frozen=True):
         return self.minor < 34 or (self.minor == 34 and self.patch is not None and self.patch < 2)
 
     @property
+    def names_persistent_volume(self) -> bool:
+        """A node that a bound volume cannot be on ``didn't match PersistentVolume's node affinity`` from 1.33.
+
+        Before it ``had volume node affinity conflict``. Source: ``framework/plugins/volumebinding/binder.go``
+        (``ErrReasonNodeConflict``) at v1.32.0 and v1.33.0.
+        """
+        return self.minor >= 33
+
+    @property
     def tie_break(self) -> str:
         """How one of several best nodes is taken: uniform both times.
 

@@ -22,11 +22,13 @@ from clusterproof.placement.binding import (
     OTHER_ZONE,
     ZONE,
     ZONE_LABELS,
+    conflict,
     known,
     suits,
     zones_of,
 )
 from clusterproof.placement.storage import Objects, Storage, claim_name, claim_to_be, claims_of, class_of, default_class
+from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import (
     NodeSelector,
@@ -36,8 +38,6 @@ from clusterproof.snapshot.kubernetes import (
     PodSpec,
     SelectorRequirement,
 )
-
-CONFLICT = "node(s) had volume node affinity conflict"
 
 
 class VolumeRule(msgspec.Struct, frozen=True):
@@ -49,7 +49,7 @@ class VolumeRule(msgspec.Struct, frozen=True):
 
 
 def volume_rules(
-    spec: PodSpec, namespace: str, storage: Storage, pod_name: str = ""
+    spec: PodSpec, namespace: str, storage: Storage, pod_name: str = "", *, version: SchedulerVersion | None = None
 ) -> tuple[VolumeRule, ...] | Unknown:
     """What the volumes of a pod ask of its node for good; every rule has to hold.
 
@@ -58,6 +58,7 @@ def volume_rules(
         namespace: the pod's, which is that of its claims.
         storage: claims, volumes and classes.
         pod_name: the pod's, where it has generic ephemeral volumes whose claims are there already.
+        version: the scheduler's, whose words are said; else 1.31.
 
     Returns:
         The rules, or why they cannot be told: a claim, a volume or a class that was not read, or that is not there
@@ -77,7 +78,7 @@ def volume_rules(
             return claim
         if claim is None:
             return _absent("persistent volume claim", key)
-        found = _of_claim(claim, key, storage)
+        found = _of_claim(claim, key, storage, version or SchedulerVersion())
         if isinstance(found, Unknown):
             return found
         rules += found
@@ -102,14 +103,16 @@ def volume_selectors(
     return found if isinstance(found, Unknown) else tuple(rule.selector for rule in found)
 
 
-def _of_claim(claim: PersistentVolumeClaim, key: str, storage: Storage) -> list[VolumeRule] | Unknown:
+def _of_claim(
+    claim: PersistentVolumeClaim, key: str, storage: Storage, version: SchedulerVersion
+) -> list[VolumeRule] | Unknown:
     if claim.spec.volume_name:
         volume = storage.volumes.get(claim.spec.volume_name)
         if isinstance(volume, Unknown):
             return volume
         if volume is None:
             return _absent("persistent volume", claim.spec.volume_name)
-        return _of_volume(volume)
+        return _of_volume(volume, version)
     # A claim that names no class gets the default one as soon as there is one.
     name = class_of(claim) or (default_class(storage.classes) or "" if claim.spec.storage_class_name is None else "")
     if not name and claim.spec.storage_class_name is None and storage.classes.missing is not None:
@@ -144,11 +147,11 @@ def _of_claim(claim: PersistentVolumeClaim, key: str, storage: Storage) -> list[
     return [VolumeRule(NodeSelector(tuple(terms)), BINDING, NOTHING_TO_BIND)]
 
 
-def _of_volume(volume: PersistentVolume) -> list[VolumeRule]:
+def _of_volume(volume: PersistentVolume, version: SchedulerVersion) -> list[VolumeRule]:
     rules = []
     affinity = volume.spec.node_affinity
     if affinity is not None and affinity.required is not None:
-        rules.append(VolumeRule(affinity.required, BINDING, CONFLICT))
+        rules.append(VolumeRule(affinity.required, BINDING, conflict(version)))
     none = NodeSelectorTerm(tuple(SelectorRequirement(key, "DoesNotExist") for key in ZONE_LABELS))
     for key, values in zones_of(volume):
         terms = [NodeSelectorTerm((SelectorRequirement(key, "In", values),))]

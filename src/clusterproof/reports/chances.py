@@ -66,11 +66,14 @@ def legend(grid: Matrix, odds: Odds | None, told: set[str]) -> list[str]:
     """What a matrix's short forms mean, each once in a report (``told`` remembers which were)."""
     lines: list[str] = []
     sides = (*grid.clients, *grid.servers)
-    grows = next((side for side in sides if (side.future or side.unread) and side.nodes), None)
-    if grows is not None and "+" not in told:
-        told.add("+")
-        more = "not all nodes were read" if grows.unread else "the group may make more"
-        lines.append(f'"{words.nodes(grows)}": {grows.nodes} {"read" if grows.unread else "today"}, and {more}.')
+    for side in sides:
+        if not side.nodes or not (side.future or side.unread):
+            continue
+        more = "the group may replace them" if side.full is True else "the group may make more"
+        more = "not all nodes were read" if side.unread else more
+        if more not in told:
+            told.add(more)
+            lines.append(f'"{words.nodes(side)}": {side.nodes} {"read" if side.unread else "today"}, and {more}.')
     if odds is not None and odds.unknown is None and odds.rows and "odds" not in told:
         told.add("odds")
         one = noun(grid.client)

@@ -131,7 +131,7 @@ def _group(group: PlacedGroup, one: str, width: int, paint: Paint, verbose: bool
             continue
         zones = sorted({item.zone for item in classes if item.zone})
         where = f" in {listing(zones)}" if zones else ""
-        most = f", up to {group.size[2]} nodes in all" if group.size is not None and group.size[2] < _MANY else ""
+        most = _most(group)
         said = f"would take it{where}{most}" if answer.may is May.YES else f"not known{where}: {_why(answer)}"
         entries.append(("a new node", said))
     if group.unknown is not None:
@@ -140,6 +140,17 @@ def _group(group: PlacedGroup, one: str, width: int, paint: Paint, verbose: bool
     for label, text in entries:
         lines += hang(f"    {pad(label, size)}", text, width)
     return lines
+
+
+def _most(group: PlacedGroup) -> str:
+    """How many nodes the group may have; at its most a new one comes in place of another."""
+    if group.size is None or group.size[2] >= _MANY or group.unknown is not None:
+        return ""
+    most = group.size[2]
+    if 0 < most <= group.nodes:
+        whose = "its only node" if group.nodes == 1 else f"one of its {group.nodes} nodes"
+        return f": the group may replace {whose}, and has no more than {most}"
+    return f", up to {plural(most, 'node')} in all"
 
 
 _MANY = 1000
@@ -269,6 +280,10 @@ def _rest(found: Placement, width: int) -> list[str]:
         if message:
             lines += _labelled("scheduler", f"{when}: {message}", width)
     lines += _labelled("odds", _odds(found), width)
+    if _differ(found):
+        one = noun(found.workload)
+        text = f'"next {one}" above is over all nodes that the first may have taken; "again" is for the one that it did take.'
+        lines += _labelled("", text, width)
     lines += _several(found, width)
     told = [group.unknown for group in found.groups if group.unknown is not None]
     unread = (found.unread_nodes, *(unknown for unknown in found.unread if unknown not in told))
@@ -295,6 +310,14 @@ def _odds(found: Placement) -> str:
     if chances.stays is not None:
         text += f"; the next {one}, with the image on the first one's node, lands there again in {percent(chances.stays)} of cases"
     return sentence(text)
+
+
+def _differ(found: Placement) -> bool:
+    """Whether the odds of the next pod on a node are not those of its landing on the first one's node again."""
+    if found.every_node or found.chances.stays is None:
+        return False
+    told = [_each(item, item.later) for group in found.groups for kind in group.classes for item in kind.today]
+    return any(share and abs(share - found.chances.stays) > 1e-9 for share in told)
 
 
 def _several(found: Placement, width: int) -> Iterator[str]:

@@ -40,6 +40,7 @@ VOLUME_ATTACHMENTS = kubernetes_kind(
 PRIORITY_CLASSES = kubernetes_kind(
     "priorityclasses", k8s.PriorityClass, "PriorityClass", "scheduling.k8s.io", namespaced=False
 )
+RUNTIME_CLASSES = kubernetes_kind("runtimeclasses", k8s.RuntimeClass, "RuntimeClass", "node.k8s.io", namespaced=False)
 RESOURCE_CLAIMS = kubernetes_kind("resourceclaims", k8s.ResourceClaim, "ResourceClaim", "resource.k8s.io")
 RESOURCE_CLAIM_TEMPLATES = kubernetes_kind(
     "resourceclaimtemplates", k8s.ResourceClaimTemplate, "ResourceClaimTemplate", "resource.k8s.io"

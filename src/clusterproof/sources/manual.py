@@ -32,6 +32,7 @@ _COSTS = {
     "csinodes": "how many volumes a node can still attach is unknown, for pods with volumes",
     "volumeattachments": "as for csinodes: volumes that a node has without a pod that uses them are not counted",
     "priorityclasses": "which pods a pod may displace is unknown, where no node has room for it",
+    "runtimeclasses": "where pods may run whose template names a RuntimeClass is unknown",
     "resourceclaims": "where pods with resource claims may run is unknown",
     "resourceclaimtemplates": "as for resource claims",
     "resourceslices": "which devices nodes have is unknown, for pods with resource claims",

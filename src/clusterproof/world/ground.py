@@ -27,6 +27,7 @@ from clusterproof.world.model import DataPlane, NodeClass, NodeGroup, Workload
 from clusterproof.world.nodes import EXTERNAL_ENI_CONFIG, node_classes
 from clusterproof.world.othermakers import other_makers, unread_profiles
 from clusterproof.world.readable import device_selectors, readable
+from clusterproof.world.runtimeclasses import admitted
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads
 
@@ -48,13 +49,14 @@ class Ground:
     def __init__(self, snapshot: Snapshot, extra: Iterable[Workload], readable_labels: Iterable[str]) -> None:
         self.snapshot = snapshot
         self.memo: dict[Hashable, Any] = {}
-        self.workloads = workloads(snapshot, extra)
+        self.workloads = admitted(workloads(snapshot, extra), snapshot)
         self.plane: DataPlane = data_plane(snapshot, self.workloads)
         labels = list(readable_labels)
         if self.plane.custom_networking:
             labels += [EXTERNAL_ENI_CONFIG, self.plane.eni_config_label]
         devices = device_selectors(self.workloads, snapshot)
-        self._readable = readable(self.workloads, snapshot.objects(kinds.VOLUMES), labels, devices)
+        volumes, storage_classes = snapshot.objects(kinds.VOLUMES), snapshot.objects(kinds.STORAGE_CLASSES)
+        self._readable = readable(self.workloads, volumes, labels, devices, storage_classes)
         groups = node_groups(snapshot)
         self.groups: dict[str, NodeGroup] = {group.name: group for group in groups}
         self.classes: tuple[NodeClass, ...]

@@ -11,8 +11,8 @@ import enum
 
 import msgspec
 
-from clusterproof.snapshot.fields import Ref, Unknown
-from clusterproof.snapshot.kubernetes import Labels, PodSpec, Quantity, Taint
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
+from clusterproof.snapshot.kubernetes import ClaimTemplate, Labels, PodSpec, Quantity, Taint
 
 
 class GroupKind(enum.StrEnum):
@@ -131,6 +131,11 @@ class NodeGroup(msgspec.Struct, frozen=True):
         """Whether nodes that do not exist today may join: also a replacement is a new node."""
         return self.size is not None and self.size[2] > 0
 
+    @property
+    def full(self) -> bool:
+        """Whether it has as many nodes as it may have: then a new one is a replacement. A size nobody read is none."""
+        return self.size is not None and self.template is None and 0 < self.size[2] <= len(self.nodes)
+
 
 class NodeClass(msgspec.Struct, frozen=True):
     """Nodes that no loaded rule can tell apart.
@@ -187,9 +192,13 @@ class Workload(msgspec.Struct, frozen=True):
         pod_names: names of its pods that are not finished, sorted by name.
         pod_nodes: the nodes of those pods, same order; "" for a pod without a node.
         claims: the sets of volume claims that its pods have (a StatefulSet's pods have one each), distinct and sorted.
+        claim_templates: of a StatefulSet: what each of its pods gets a claim of, named ``TEMPLATE-POD``.
+        first_ordinal: of a StatefulSet: the number of its first pod.
         installed: False when it is a profile's own template, not in the cluster.
         ref: where the template was read.
         annotations: of the pod that the template makes.
+        refusal: why the API server lets none of its next pods in, whatever the node; else empty.
+        unread: why it is not known what the API server adds to its next pods (their RuntimeClass); None where it is.
     """
 
     kind: str
@@ -204,11 +213,23 @@ class Workload(msgspec.Struct, frozen=True):
     installed: bool = True
     ref: Ref | None = None
     annotations: Labels = msgspec.field(default_factory=dict)
+    claim_templates: tuple[ClaimTemplate, ...] = ()
+    first_ordinal: int = 0
+    refusal: str = ""
+    unread: Unknown | None = None
 
     @property
     def every_node(self) -> bool:
         """Whether it runs on all feasible nodes at once, so that no choice is free."""
         return self.kind == "DaemonSet"
+
+    @property
+    def unplaced(self) -> Unknown | None:
+        """Why it cannot be said where its next pod would land, whatever the nodes; None where that depends on them."""
+        if self.refusal:
+            remedy = f"change the template, or RuntimeClass {self.spec.runtime_class_name}"
+            return Unknown(Cause.NOT_ANSWERABLE, self.refusal, remedy)
+        return self.unread
 
     @property
     def asleep(self) -> bool:

@@ -2,8 +2,8 @@
 
 Two nodes whose readable labels have equal answers to every loaded selector,
 whose taints, capacity steps and interfaces are equal, are one class. Labels are
-read by node selectors, node affinity, topology keys, volumes' node affinity,
-the VPC CNI's ENIConfig label, devices (resource slices, allocated claims), and what a profile adds.
+read by node selectors, node affinity, topology keys, volumes' node affinity and
+zone labels, the topologies that storage classes allow, node selectors of runtime classes (merged into the workloads), the VPC CNI's ENIConfig label, devices (resource slices, allocated claims), and what a profile adds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,14 @@ from operator import itemgetter
 import msgspec
 
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.kubernetes import Labels, NodeSelector, NodeSelectorTerm, PersistentVolume, PodSpec
+from clusterproof.snapshot.kubernetes import (
+    Labels,
+    NodeSelector,
+    NodeSelectorTerm,
+    PersistentVolume,
+    PodSpec,
+    StorageClass,
+)
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.model import Workload
 
@@ -24,6 +31,13 @@ INSTANCE_TYPE = "node.kubernetes.io/instance-type"
 HOSTNAME = "kubernetes.io/hostname"
 OS = "kubernetes.io/os"
 ARCH = "kubernetes.io/arch"
+VOLUME_ZONES = (
+    "failure-domain.beta.kubernetes.io/zone",
+    "failure-domain.beta.kubernetes.io/region",
+    ZONE,
+    REGION,
+)
+"""Labels of a volume that VolumeZone compares with those of a node."""
 
 _ANY_VALUE = None
 
@@ -124,6 +138,7 @@ def readable(
     volumes: Iterable[PersistentVolume],
     also: Iterable[str] = (),
     devices: Iterable[NodeSelector] = (),
+    storage_classes: Iterable[StorageClass] = (),
 ) -> Readable:
     """Everything that the loaded rules can read of a node's labels.
 
@@ -132,6 +147,7 @@ def readable(
         volumes: all of them.
         also: keys that a profile reads.
         devices: the nodes that devices can be used from (:func:`device_selectors`).
+        storage_classes: all of them; where they can make volumes is asked of a node's labels.
     """
     result = Readable()
     seen: set[int] = set()
@@ -143,6 +159,15 @@ def readable(
         affinity = volume.spec.node_affinity
         if affinity is not None and affinity.required is not None:
             result.add_terms(affinity.required.node_selector_terms)
+        if not volume.metadata.labels.keys().isdisjoint(VOLUME_ZONES):
+            # VolumeZone compares these with the node's, and asks whether a node has any of them at all.
+            for key in VOLUME_ZONES:
+                result.add_key(key)
+    for made in storage_classes:
+        for term in made.allowed_topologies:
+            for expression in term.match_label_expressions:
+                for value in expression.values:
+                    result.add_value(expression.key, value)
     for selector in devices:
         # Names are not told apart here: each node of a class is asked about its own devices.
         result.add_terms(msgspec.structs.replace(term, match_fields=()) for term in selector.node_selector_terms)

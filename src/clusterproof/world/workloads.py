@@ -185,6 +185,8 @@ def _from_controller(own: _Owner, obj: Controller, pods: _Members) -> Workload:
         claims=pods.claims,
         ref=Ref(_KIND_NAMES[kind], f"{namespace}/{name}"),
         annotations=obj.spec.template.metadata.annotations,
+        claim_templates=obj.spec.volume_claim_templates,
+        first_ordinal=obj.spec.ordinals.start,
     )
 
 

@@ -47,6 +47,7 @@ _BUILT_IN: dict[str, tuple[str, ...]] = {
     "apiextensions.k8s.io/v1": ("customresourcedefinitions",),
     "storage.k8s.io/v1": ("storageclasses", "csinodes", "volumeattachments"),
     "scheduling.k8s.io/v1": ("priorityclasses",),
+    "node.k8s.io/v1": ("runtimeclasses",),
     "resource.k8s.io/v1": ("resourceclaims", "resourceclaimtemplates", "resourceslices", "deviceclasses"),
     "authentication.k8s.io/v1": (),
     "authorization.k8s.io/v1": (),
@@ -75,6 +76,7 @@ _CLUSTER_SCOPED = {
     "csinodes",
     "volumeattachments",
     "priorityclasses",
+    "runtimeclasses",
     "resourceslices",
     "deviceclasses",
 }

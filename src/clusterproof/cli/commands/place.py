@@ -88,14 +88,21 @@ def command(
 
 
 def _size(text: str) -> int:
-    """Bytes, written as Kubernetes writes quantities."""
+    """Bytes, written as Kubernetes writes quantities; thousandths of a byte and sizes of no image are slips."""
     from clusterproof.errors import ClusterproofError
-    from clusterproof.placement.quantity import amount
+    from clusterproof.placement.quantity import parse, units
 
     try:
-        found = amount("memory", text)
+        usable = not text.endswith(_PARTS) and 1 <= parse(text) <= _LARGEST
     except ClusterproofError:
-        found = 0
-    if found <= 0:
-        raise UsageError(f"--image-size {text}: expected a size in bytes, as 500Mi or 1.2G")
-    return found
+        usable = False
+    if not usable:
+        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+        raise UsageError(f"--image-size {shown}: expected a size in bytes, as 500Mi or 1.2G, of 1Pi at most")
+    return units(text)
+
+
+_PARTS = ("n", "u", "m")
+"""Suffixes for parts of a unit, which bytes have none of."""
+_LARGEST = 2**50
+_SHOWN = 40

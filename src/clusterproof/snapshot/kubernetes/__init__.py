@@ -116,6 +116,7 @@ from clusterproof.snapshot.kubernetes.pods import (
     VolumeSource,
     WeightedPodAffinityTerm,
 )
+from clusterproof.snapshot.kubernetes.runtimeclasses import RuntimeClass, RuntimeOverhead, RuntimeScheduling
 from clusterproof.snapshot.kubernetes.storage import (
     AttachLimit,
     AttachmentSource,
@@ -241,6 +242,9 @@ __all__ = [
     "ResourceClaimTemplate",
     "ResourceSlice",
     "Resources",
+    "RuntimeClass",
+    "RuntimeOverhead",
+    "RuntimeScheduling",
     "SchedulingGate",
     "SecurityGroupPolicy",
     "SecurityGroupPolicySpec",

@@ -204,6 +204,7 @@ class PodSpec(Obj, frozen=True):
     resources: Resources | None = None
     priority: int | None = None
     priority_class_name: str = ""
+    runtime_class_name: str = ""
     preemption_policy: str = ""
     scheduling_gates: tuple[SchedulingGate, ...] = ()
     host_users: bool | None = None

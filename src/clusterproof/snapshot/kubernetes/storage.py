@@ -63,6 +63,9 @@ class Disk(Obj, frozen=True):
 
 
 class ClaimTemplate(Obj, frozen=True):
+    """``metadata`` has a name in a StatefulSet alone."""
+
+    metadata: Metadata = field(default_factory=Metadata)
     spec: ClaimSpec = field(default_factory=ClaimSpec)
 
 

@@ -6,6 +6,13 @@ from msgspec import field
 
 from clusterproof.snapshot.kubernetes.meta import LabelSelector, Metadata, Obj
 from clusterproof.snapshot.kubernetes.pods import PodTemplate
+from clusterproof.snapshot.kubernetes.storage import ClaimTemplate
+
+
+class Ordinals(Obj, frozen=True):
+    """Where a StatefulSet starts to count its pods."""
+
+    start: int = 0
 
 
 class ControllerSpec(Obj, frozen=True):
@@ -17,6 +24,8 @@ class ControllerSpec(Obj, frozen=True):
     suspend: bool = False
     selector: LabelSelector | None = None
     service_name: str = ""
+    volume_claim_templates: tuple[ClaimTemplate, ...] = ()
+    ordinals: Ordinals = Ordinals()
 
 
 class Controller(Obj, frozen=True):
