@@ -56,6 +56,13 @@ _SAID = re.compile(
 """The sentence, what is said of preemption, or that the plugin for devices has nothing of a pod that no node was tried for."""
 
 
+def version_of(version: str) -> SchedulerVersion:
+    """The scheduler of a control plane's version."""
+    found = scheduler_version(version)
+    assert isinstance(found, SchedulerVersion)
+    return found
+
+
 class Seen:
     """The objects of one case as the API server holds them; :meth:`look` again after each pod.
 
@@ -67,9 +74,7 @@ class Seen:
 
     def __init__(self, api: Client, version: str, only: Collection[str] | None = None) -> None:
         self._api = api
-        found = scheduler_version(version)
-        assert isinstance(found, SchedulerVersion)
-        self.version = found
+        self.version = version_of(version)
         asked = {kind for _, kind, _ in STORED} if only is None else {"Node", "Namespace", *only}
         self._still = [one for version, kind, _ in STORED if kind in asked for one in self._list(version, kind)]
         self.stored = any(one["kind"] == "StorageClass" for one in self._still)
@@ -168,10 +173,10 @@ def decide(seen: Seen, raw: Raw) -> Ours:
         return Ours(names, answers, odds, never)
     preempt = preemption(pod, cluster, answers, version=seen.version)
     head = unschedulable_message(answers, version=seen.version)
-    return Ours(names, answers, odds, never, preempt, head, _tail(preempt))
+    return Ours(names, answers, odds, never, preempt, head, tail(preempt))
 
 
-def _tail(found: Sequence[Preemption]) -> str:
+def tail(found: Sequence[Preemption]) -> str:
     """What the scheduler says of preemption: the reasons counted, or why it is not tried at all."""
     if any(one.ok is not False for one in found):
         return ""

@@ -16,7 +16,6 @@ from clusterproof.placement.feasibility import Feasibility
 from clusterproof.placement.filters import feasible_now, structural
 from clusterproof.placement.needs import needs_of
 from clusterproof.placement.node import Cluster, node_views
-from clusterproof.placement.version import SchedulerVersion, scheduler_version
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import (
     DeviceClass,
@@ -31,8 +30,9 @@ from tests.controlplane.binaries import Binaries
 from tests.controlplane.client import Client, Raw
 from tests.controlplane.devices import API, GATES, SPACE, Case
 from tests.controlplane.objects import node, plain, pod
+from tests.controlplane.ours import version_of
 from tests.controlplane.plane import ControlPlane
-from tests.controlplane.scheduling import Arena, Outcome
+from tests.controlplane.scheduling import Arena, Outcome, key_of
 
 pytestmark = pytest.mark.controlplane
 
@@ -51,8 +51,7 @@ def objects(api: Client, path: str, type_: type[T]) -> list[T]:
 
 def cluster_of(plane: ControlPlane) -> Cluster:
     """The cluster as it stands."""
-    api, version = plane.admin, scheduler_version(plane.version)
-    assert isinstance(version, SchedulerVersion)
+    api, version = plane.admin, version_of(plane.version)
 
     def named(kind: str, type_: type[Any]) -> dict[str, Any]:
         found = objects(api, f"/apis/{API}/{kind}", type_)
@@ -71,7 +70,7 @@ def cluster_of(plane: ControlPlane) -> Cluster:
 
 def decided(arena: Arena, one: Raw, expected: tuple[Feasibility, ...]) -> Outcome | None:
     """What the real scheduler does with it in the end; None where it says nothing."""
-    key = f"{one['metadata']['namespace']}/{one['metadata']['name']}"
+    key = key_of(one)
     waits = any(word in expected[0].reason for word in NOT_TRIED)
     try:
         outcome = arena.place([one], patience=1.0 if waits else 30.0)[key]

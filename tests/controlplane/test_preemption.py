@@ -13,11 +13,11 @@ import pytest
 from clusterproof.placement.filters import feasible_now
 from clusterproof.placement.node import Cluster, node_views
 from clusterproof.placement.preemption import preemption
-from clusterproof.placement.version import SchedulerVersion, scheduler_version
 from clusterproof.snapshot.kubernetes import Node, Pod
 from tests.conftest import Oracle
 from tests.controlplane.client import ApiError, Raw
 from tests.controlplane.objects import node, plain, pod
+from tests.controlplane.ours import version_of
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.scheduling import Arena
 
@@ -118,8 +118,7 @@ def classes(control_plane: ControlPlane) -> Iterator[None]:
 @pytest.mark.usefixtures("classes")
 def test_generated_preemption(control_plane: ControlPlane, arena: Arena, oracle: Oracle) -> None:
     """It displaces pods only where the dry run finds room, exactly those that it names, and nowhere else (rule 9.1)."""
-    version = scheduler_version(control_plane.version)
-    assert isinstance(version, SchedulerVersion)
+    version = version_of(control_plane.version)
     counts = {"clusters": 0, "displaced": 0, "helpless": 0, "differ": 0}
     wrong: list[str] = []
     for seed in range(CASES):

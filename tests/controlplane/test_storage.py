@@ -19,7 +19,7 @@ from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.node import Cluster, node_views
 from clusterproof.placement.preemption import preemption
 from clusterproof.placement.storage import storage_from
-from clusterproof.placement.version import SchedulerVersion, scheduler_version
+from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.kubernetes import (
     CSINode,
     Node,
@@ -32,6 +32,7 @@ from clusterproof.snapshot.kubernetes import (
 from tests.conftest import Oracle
 from tests.controlplane.client import Raw
 from tests.controlplane.objects import node, plain, pod
+from tests.controlplane.ours import tail, version_of
 from tests.controlplane.plane import ControlPlane
 from tests.controlplane.scheduling import Arena
 
@@ -199,14 +200,7 @@ def ours(case: Case, version: SchedulerVersion) -> str:
     answers = feasible_now(me, cluster)
     found = preemption(me, cluster, answers)
     assert not any(one.ok is True for one in found)
-    counted: dict[str, int] = {}
-    for one in found:
-        for reason in one.reasons:
-            counted[reason] = counted.get(reason, 0) + 1
-    text = ", ".join(sorted(f"{count} {reason}" for reason, count in counted.items()))
-    return (
-        f"{unschedulable_message(answers, version=version)} preemption: 0/{len(answers)} nodes are available: {text}."
-    )
+    return f"{unschedulable_message(answers, version=version)} preemption: {tail(found)}"
 
 
 def _priority(raw: Raw) -> int:
@@ -215,8 +209,7 @@ def _priority(raw: Raw) -> int:
 
 def test_generated_storage(control_plane: ControlPlane, arena: Arena, oracle: Oracle) -> None:
     """The whole sentence, with the part on preemption, over generated claims, volumes, classes, drivers and pods (rule 9.1)."""
-    version = scheduler_version(control_plane.version)
-    assert isinstance(version, SchedulerVersion)
+    version = version_of(control_plane.version)
     plugins: dict[str, int] = {}
     wrong: list[str] = []
     for seed in range(CASES):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,35 @@ def pod(name: str = "me", namespace: str = "a", labels: dict[str, str] | None = 
 def spec(**more: Any) -> PodSpec:
     """Only the spec of :func:`pod`."""
     return pod(**more).spec
+
+
+def fleet(gpu: int = 6, system: int = 3, customer: int = 3, **more: Any) -> Cluster:
+    """The document's cluster: three node groups, of which the pod may use all."""
+    counts = {"gpu": gpu, "system": system, "customer": customer}
+    return Cluster(tuple(node(f"{group}-{i}", **more) for group, count in counts.items() for i in range(count)))
+
+
+def groups(cluster: Cluster) -> dict[str, str]:
+    """The group of a node is what its name begins with."""
+    return {one.id: one.id.split("-")[0] for one in cluster.nodes}
+
+
+def bad(cluster: Cluster, group: str) -> dict[str, Fraction]:
+    """Every copy on a node of the group fails."""
+    return {name: Fraction(1) for name, own in groups(cluster).items() if own == group}
+
+
+def pulled(cluster: Cluster, name: str, sizes: dict[str, int]) -> Cluster:
+    """The cluster after a node has pulled the images that it has not, written out node by node."""
+    nodes = []
+    for one in cluster.nodes:
+        if one.id == name:
+            have = {image for held in one.images for image in held.names}
+            new = (ContainerImage((image,), size) for image, size in sizes.items() if image not in have)
+            nodes.append(msgspec.structs.replace(one, images=(*one.images, *new)))
+        else:
+            nodes.append(one)
+    return msgspec.structs.replace(cluster, nodes=tuple(nodes))
 
 
 def cases(folder: Path, name: str) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

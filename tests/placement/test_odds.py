@@ -3,7 +3,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,14 +11,7 @@ from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.odds import after_caching, first_run, nodes_to_find
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import ContainerImage
-from tests.placement.build import GIB, MIB, node, pod
-
-
-def fleet(gpu: int = 6, system: int = 3, customer: int = 3) -> Cluster:
-    """The document's cluster: three node groups, of which the pod may use all."""
-    counts = {"gpu": gpu, "system": system, "customer": customer}
-    return Cluster(tuple(node(f"{group}-{index}") for group, count in counts.items() for index in range(count)))
+from tests.placement.build import GIB, MIB, fleet, node, pod, pulled
 
 
 def by_group(distribution: dict[str, Fraction]) -> dict[str, Fraction]:
@@ -138,17 +130,6 @@ def test_caveats_are_said() -> None:
     assert first_run(pod(), Cluster((full,))).caveats == ("n lists 50 images, and may have more",)
 
 
-def pull(cluster: Cluster, name: str, image: str, size: int) -> Cluster:
-    """The cluster after a node has pulled an image, written out node by node."""
-    nodes = tuple(
-        msgspec.structs.replace(one, images=(*one.images, ContainerImage((image,), size)))
-        if one.id == name and not any(image in held.names for held in one.images)
-        else one
-        for one in cluster.nodes
-    )
-    return msgspec.structs.replace(cluster, nodes=nodes)
-
-
 NODES = st.lists(
     st.tuples(
         st.sampled_from(("", "1", "2")),
@@ -185,8 +166,7 @@ def test_classes_give_what_every_node_for_itself_gives(
     assert odds.why_not is None
     marginal = dict.fromkeys((one.id for one in nodes), Fraction(0))
     for one in nodes:
-        after = pull(cluster, one.id, "app:1", sizes["app:1"])
-        after = pull(after, one.id, "init:1", sizes["init:1"]) if with_init else after
+        after = pulled(cluster, one.id, sizes if with_init else {"app:1": sizes["app:1"]})
         slow = first_run(me, after).probability
         assert odds.second[one.id] == slow
         for name, chance in slow.items():

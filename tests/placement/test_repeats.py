@@ -3,7 +3,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,22 +12,8 @@ from clusterproof.placement.odds import first_run
 from clusterproof.placement.repeats import repeated_runs
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Unknown
-from clusterproof.snapshot.kubernetes import ContainerImage, Pod
-from tests.placement.build import GIB, MIB, node, pod
-from tests.placement.test_replicas import bad, fleet
-
-
-def pulled(cluster: Cluster, name: str, sizes: dict[str, int]) -> Cluster:
-    """The cluster after a run on a node, written out."""
-    nodes = []
-    for one in cluster.nodes:
-        if one.id == name:
-            have = {image for held in one.images for image in held.names}
-            new = tuple(ContainerImage((i,), size) for i, size in sizes.items() if i not in have)
-            nodes.append(msgspec.structs.replace(one, images=(*one.images, *new)))
-        else:
-            nodes.append(one)
-    return msgspec.structs.replace(cluster, nodes=tuple(nodes))
+from clusterproof.snapshot.kubernetes import Pod
+from tests.placement.build import GIB, MIB, bad, fleet, node, pod, pulled
 
 
 class Slow:

@@ -13,40 +13,18 @@ from clusterproof.placement.odds import first_run
 from clusterproof.placement.replicas import Replicas, replica_odds
 from clusterproof.placement.version import SchedulerVersion
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import ContainerImage, LabelSelector, Pod
-from tests.placement.build import GIB, MIB, node, pod
+from clusterproof.snapshot.kubernetes import LabelSelector, Pod
+from tests.placement.build import GIB, MIB, bad, fleet, groups, node, pod, pulled
 
 ONE = Fraction(1)
 MINE = {"app": "me"}
 
 
-def fleet(gpu: int = 6, system: int = 3, customer: int = 3, **more: Any) -> Cluster:
-    """The document's cluster."""
-    counts = {"gpu": gpu, "system": system, "customer": customer}
-    return Cluster(tuple(node(f"{group}-{i}", **more) for group, count in counts.items() for i in range(count)))
-
-
-def groups(cluster: Cluster) -> dict[str, str]:
-    """The group of a node is what its name begins with."""
-    return {one.id: one.id.split("-")[0] for one in cluster.nodes}
-
-
-def bad(cluster: Cluster, group: str) -> dict[str, Fraction]:
-    """Every copy on a node of the group fails."""
-    return {name: ONE for name, own in groups(cluster).items() if own == group}
-
-
-def placed(cluster: Cluster, name: str, me: Pod, pulled: dict[str, int] | None) -> Cluster:
+def placed(cluster: Cluster, name: str, me: Pod, images: dict[str, int] | None) -> Cluster:
     """The cluster with one more copy on a node, written out."""
-    nodes = []
-    for one in cluster.nodes:
-        if one.id == name:
-            have = {image for held in one.images for image in held.names}
-            new = [ContainerImage((i,), size) for i, size in (pulled or {}).items() if i not in have]
-            nodes.append(msgspec.structs.replace(one, pods=(*one.pods, me), images=(*one.images, *new)))
-        else:
-            nodes.append(one)
-    return msgspec.structs.replace(cluster, nodes=tuple(nodes))
+    after = pulled(cluster, name, images or {})
+    nodes = (msgspec.structs.replace(one, pods=(*one.pods, me)) if one.id == name else one for one in after.nodes)
+    return msgspec.structs.replace(after, nodes=tuple(nodes))
 
 
 def slow(
@@ -294,7 +272,7 @@ def test_folded_states_give_what_the_whole_tree_gives(
     minor: int,
 ) -> None:
     """Every probability of up to three copies equals that of the enumerated tree, in every version (rule 9.4)."""
-    pulled = {"app:1": mib * MIB} if mib else None
+    sizes = {"app:1": mib * MIB} if mib else None
     size = (mib or 500) * MIB
     nodes: list[NodeView] = []
     for index, (zone, taken, same, taints, warm, group) in enumerate(shape):
@@ -321,9 +299,9 @@ def test_folded_states_give_what_the_whole_tree_gives(
     cluster = Cluster(tuple(nodes), default_spread=LabelSelector(MINE) if owned else None)
     fails = {one.id: Fraction(1, 1 + index) for index, one in enumerate(nodes) if one.id.startswith("gpu")}
     version = SchedulerVersion(minor)
-    quick = replica_odds(me, cluster, 3, groups(cluster), fails, version=version, pulled=pulled)
+    quick = replica_odds(me, cluster, 3, groups(cluster), fails, version=version, pulled=sizes)
     assert quick.why_not is None
-    assert equal(quick, slow(me, cluster, 3, fails, version, pulled=pulled))
+    assert equal(quick, slow(me, cluster, 3, fails, version, pulled=sizes))
 
 
 @pytest.mark.parametrize("count", [1, 4])

@@ -12,8 +12,7 @@ from clusterproof.placement.odds import first_run
 from clusterproof.placement.sampling import Between, between, sampled_run
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import LabelSelector
-from tests.placement.build import node, pod
-from tests.placement.test_replicas import bad, fleet, groups
+from tests.placement.build import bad, fleet, groups, node, pod
 
 
 def test_few_more_nodes_than_are_scanned_leave_narrow_bounds() -> None:

@@ -80,7 +80,7 @@ def test_every_world(shard: int, oracle: Oracle) -> None:
     told(oracle, "twin", first, worlds, found)
     assert not found.differ, "\n".join(found.differ[:3])
     assert found.cells >= worlds * CELLS
-    least = Counter({"works": 500, "blocked": 500, "varies": 10})
+    least = Counter({"works": 500, "blocked": 500, "varies": 20})
     assert found.outcomes >= least, found.outcomes
     # What is left open, or said with more caution than needed, must stay the exception.
     assert found.open + found.cautious < found.cells // 20
