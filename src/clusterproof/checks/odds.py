@@ -16,7 +16,7 @@ from clusterproof.checks.cells import Cell
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import CopiesOdds, Odds, OddsBounds, RowOdds, SeriesOdds
 from clusterproof.checks.parties import Party
-from clusterproof.checks.today import cluster_today, next_pods, unread_spread
+from clusterproof.checks.today import WHICH_IS_NEXT, cluster_today, image_sizes, next_pods, unread_spread
 from clusterproof.placement.node import Cluster
 from clusterproof.placement.odds import AfterCaching, Field, after_first, field_of, no_field, nodes_to_find
 from clusterproof.placement.repeats import Repeats, series
@@ -113,12 +113,10 @@ def _asked(context: Context, workload: Workload, client: Party, possible: int) -
         return unread
     choices = next_pods(context.world, workload)
     if len(choices) > 1:
-        what = "its pods have volumes in different places: which of them is next cannot be known"
-        return Unknown(Cause.NOT_ANSWERABLE, what)
+        return WHICH_IS_NEXT
     nodes = len(context.world.snapshot.objects(kinds.NODES))
     whole = nodes < MANY_NODES or possible <= nodes_to_find(nodes)
-    images = [c.image for c in (*workload.spec.init_containers, *workload.spec.containers)]
-    sizes = dict.fromkeys(images, client.image_bytes) if client.image_bytes else {}
+    sizes = image_sizes(workload, client.image_bytes)
     cluster = cluster_today(context.world, workload, pods=whole)
     return _Asked(choices[0][0], cluster, sizes, version, whole)
 

@@ -24,6 +24,10 @@ class May(enum.StrEnum):
     UNKNOWN = "unknown"
 
 
+BEST_FIRST = (May.YES, May.UNKNOWN, May.NO)
+"""The order in which answers are told; of several the first one that is there decides."""
+
+
 class Record(msgspec.Struct, frozen=True):
     """Base: immutable."""
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import msgspec
 
-from clusterproof.checks.placed import Answer, Displacing, May, PlacedClass, PlacedGroup, Standing
+from clusterproof.checks.placed import BEST_FIRST, Answer, Displacing, May, PlacedClass, PlacedGroup, Standing
 from clusterproof.placement.feasibility import Feasibility
 from clusterproof.placement.preemption import Preemption
 from clusterproof.snapshot import kinds
@@ -45,8 +45,7 @@ def groups_of(
     found = [
         _group(world, ever, stays, name, members, now, displacing, first, later) for name, members in classes.items()
     ]
-    order = (May.YES, May.UNKNOWN, May.NO)
-    return tuple(sorted(found, key=lambda group: (order.index(group.may), group.name)))
+    return tuple(sorted(found, key=lambda group: (BEST_FIRST.index(group.may), group.name)))
 
 
 def _group(
@@ -62,7 +61,7 @@ def _group(
 ) -> PlacedGroup:
     placed = []
     for item in classes:
-        answer = answer_of(ever[item.id])
+        answer = _answer(ever[item.id])
         today = _standings(item.nodes, now, displacing, first, later)
         placed.append(
             PlacedClass(item.id, item.zone, item.born, item.again, len(item.nodes), answer, item.id in stays, today)
@@ -110,7 +109,7 @@ def _standings(
     for node in nodes:
         if node not in now:
             continue
-        answer = answer_of(now[node])
+        answer = _answer(now[node])
         # Evidence names the node: those that differ in nothing else are told together, with that of the first.
         bare = msgspec.structs.replace(answer, ref=None)
         chance = None if first is None else first.get(node, _ZERO)
@@ -119,15 +118,14 @@ def _standings(
     found = [
         Standing(
             tuple(members),
-            msgspec.structs.replace(bare, ref=answer_of(now[members[0]]).ref),
+            msgspec.structs.replace(bare, ref=_answer(now[members[0]]).ref),
             displaced,
             None if chance is None else float(chance * len(members)),
             None if again is None else float(again * len(members)),
         )
         for (bare, displaced, chance, again), members in alike.items()
     ]
-    order = (May.YES, May.UNKNOWN, May.NO)
-    return tuple(sorted(found, key=lambda s: (order.index(s.now.may), -(s.first or 0), s.nodes)))
+    return tuple(sorted(found, key=lambda s: (BEST_FIRST.index(s.now.may), -(s.first or 0), s.nodes)))
 
 
 def _displacing(found: Preemption | None) -> Displacing | None:
@@ -138,7 +136,7 @@ def _displacing(found: Preemption | None) -> Displacing | None:
     return Displacing(May.YES if found.ok else May.NO, found.victims)
 
 
-def answer_of(found: Feasibility) -> Answer:
+def _answer(found: Feasibility) -> Answer:
     """What the filters said, as data."""
     if isinstance(found.ok, Unknown):
         return Answer(May.UNKNOWN, found.plugin, (), None, found.ok)
@@ -146,4 +144,4 @@ def answer_of(found: Feasibility) -> Answer:
 
 
 def _any(found: Sequence[May]) -> May:
-    return next((may for may in (May.YES, May.UNKNOWN) if may in found), May.NO)
+    return next((may for may in BEST_FIRST if may in found), May.NO)

@@ -8,6 +8,7 @@ now are told together.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -19,7 +20,7 @@ from clusterproof.checks.placed import SCHEMA, Chances, Copies, PlacedGroup, Pla
 from clusterproof.checks.placedgroups import Chance, groups_of
 from clusterproof.checks.placedwords import sentence
 from clusterproof.checks.series import copies_of, runs_of
-from clusterproof.checks.today import cluster_today, next_pods, unread_spread
+from clusterproof.checks.today import WHICH_IS_NEXT, cluster_today, image_sizes, next_pods, unread_spread
 from clusterproof.checks.words import listed, unique
 from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.placement.fargate import PLUGIN as FARGATE
@@ -221,7 +222,7 @@ class _Placing:
             unread = Feasibility(missing, "", (str(missing),))
             now = {n: (self._ever[c] if self._ever[c].ok is False else unread) for n, c in sorted(class_of.items())}
             return now, AfterCaching(SchedulerOdds(why_not=missing), why_not=missing)
-        cluster, choices = cluster_today(world, workload), next_pods(world, workload)
+        cluster, choices = self._cluster, self._choices
         answers = [feasible_now(pod, cluster, volumes, version=self._shown) for pod, volumes in choices]
         now = {}
         for view, *answered in zip(cluster.nodes, *answers, strict=True):
@@ -233,7 +234,7 @@ class _Placing:
         why = self._no_odds(choices)
         if why is not None:
             return now, AfterCaching(SchedulerOdds(why_not=why), why_not=why)
-        return now, after_caching(choices[0][0], cluster, self._sizes(), version=self._shown)
+        return now, after_caching(choices[0][0], cluster, self._sizes, version=self._shown)
 
     def _displace(
         self,
@@ -257,20 +258,27 @@ class _Placing:
     def several(self, replicas: int, runs: int) -> tuple[Copies | None, Runs | None]:
         """Where so many copies end up, and where so many runs land; None where 0."""
         missing = self._world.snapshot.missing(kinds.PODS)
-        choices = next_pods(self._world, self._workload)
+        choices = self._choices
         why = missing or self._workload.unplaced or self._no_odds(choices)
         if why is not None:
             return Copies(replicas, unknown=why) if replicas else None, Runs(runs, unknown=why) if runs else None
-        pod, cluster = choices[0][0], cluster_today(self._world, self._workload)
+        pod, cluster = choices[0][0], self._cluster
         groups, version = self._world.group_of_node, self._shown
         copies = copies_of(pod, cluster, replicas, groups, version) if replicas else None
-        return copies, runs_of(pod, cluster, runs, groups, self._sizes(), version) if runs else None
+        return copies, runs_of(pod, cluster, runs, groups, self._sizes, version) if runs else None
 
+    @cached_property
+    def _cluster(self) -> Cluster:
+        return cluster_today(self._world, self._workload)
+
+    @cached_property
+    def _choices(self) -> tuple[tuple[Pod, Rules], ...]:
+        """The pods that may be next, with what their volumes ask."""
+        return next_pods(self._world, self._workload)
+
+    @property
     def _sizes(self) -> dict[str, int]:
-        """Bytes by image, where the profile says them."""
-        spec = self._workload.spec
-        images = [container.image for container in (*spec.init_containers, *spec.containers)]
-        return dict.fromkeys(images, self._image_bytes) if self._image_bytes else {}
+        return image_sizes(self._workload, self._image_bytes)
 
     def _no_odds(self, choices: Sequence[object]) -> Unknown | None:
         if profile := self._world.fargate.of(self._workload):
@@ -279,9 +287,7 @@ class _Placing:
         if (unread := self._world.snapshot.missing(kinds.NODES)) is not None:
             return unread
         if len(choices) > 1:
-            return Unknown(
-                Cause.NOT_ANSWERABLE, "its pods have volumes in different places: which of them is next cannot be known"
-            )
+            return WHICH_IS_NEXT
         if isinstance(self._version, Unknown):
             return self._version
         return unread_spread(self._world, self._workload)

@@ -10,18 +10,15 @@ from clusterproof.placement.node import Cluster, node_views
 from clusterproof.placement.priority import priorities_of
 from clusterproof.placement.spread import default_selector
 from clusterproof.placement.storage import storage_of
-from clusterproof.placement.tocome import claim_sets, with_claims_to_come
+from clusterproof.placement.tocome import by_claims, with_claims_to_come
 from clusterproof.placement.version import scheduler_version
-from clusterproof.placement.volumes import volume_rules
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.fields import Unknown
+from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kubernetes import (
-    ClaimSource,
     LabelSelector,
     Pod,
     PodMetadata,
     Toleration,
-    Volume,
 )
 from clusterproof.world.model import Workload
 from clusterproof.world.world import World
@@ -88,21 +85,23 @@ def next_pods(world: World, workload: Workload) -> tuple[tuple[Pod, Rules], ...]
     one before, and one that is still to come those of its number.
     """
     pod = next_pod(workload)
-    made = tuple(one for one in pod.spec.volumes if one.ephemeral is not None)
-    storage = storage_of(world.snapshot, workload.namespace)
-    sets = claim_sets(workload, storage)
-    if not made and not any(sets):
-        return ((pod, ()),)
-    storage = with_claims_to_come(storage, workload)
-    others = tuple(one for one in pod.spec.volumes if one.persistent_volume_claim is None)
     found: list[tuple[Pod, Rules]] = []
-    for names in sets:
-        volumes = (*others, *(Volume(name, ClaimSource(name)) for name in names))
-        spec = msgspec.structs.replace(pod.spec, volumes=volumes)
-        rules = volume_rules(spec, workload.namespace, storage)
+    for spec, rules in by_claims(pod.spec, workload, world.snapshot, world.exact_version):
         if all(rules != known for _, known in found):
             found.append((msgspec.structs.replace(pod, spec=spec), rules))
     return tuple(found)
+
+
+WHICH_IS_NEXT = Unknown(
+    Cause.NOT_ANSWERABLE, "its pods have volumes in different places: which of them is next cannot be known"
+)
+"""Why nothing is counted where :func:`next_pods` are several."""
+
+
+def image_sizes(workload: Workload, image_bytes: int) -> dict[str, int]:
+    """Bytes by image, for images that no node has; empty where the size is not known (0)."""
+    images = [container.image for container in (*workload.spec.init_containers, *workload.spec.containers)]
+    return dict.fromkeys(images, image_bytes) if image_bytes else {}
 
 
 def unread_spread(world: World, workload: Workload) -> Unknown | None:

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from clusterproof.checks.placed import Answer, Displacing, May, PlacedClass, PlacedGroup, Placement, RunsOn, Standing
+from clusterproof.checks.placed import (
+    BEST_FIRST,
+    Answer,
+    Displacing,
+    May,
+    PlacedClass,
+    PlacedGroup,
+    Placement,
+    RunsOn,
+    Standing,
+)
 from clusterproof.reports import words
 from clusterproof.reports.chances import noun, percent
 from clusterproof.reports.text import Paint, cleaned, columns, hang, listing, pad, plural, sentence
@@ -171,8 +181,7 @@ def _alike(group: PlacedGroup) -> Iterator[_Alike]:
             first, later = _each(standing, standing.first), _each(standing, standing.later)
             key = (standing.now.may, standing.now.plugin, standing.now.reasons, standing.displacing, f"{first} {later}")
             found.setdefault(key, (standing.now, standing.displacing, first, later, []))[4].extend(standing.nodes)
-    order = (May.YES, May.UNKNOWN, May.NO)
-    yield from sorted(found.values(), key=lambda entry: (order.index(entry[0].may), -(entry[2] or 0), entry[4]))
+    yield from sorted(found.values(), key=lambda entry: (BEST_FIRST.index(entry[0].may), -(entry[2] or 0), entry[4]))
 
 
 def _moved(found: Displacing | None) -> str:
