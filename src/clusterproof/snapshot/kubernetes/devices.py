@@ -52,19 +52,14 @@ class ExactRequest(Obj, frozen=True):
     capacity: CapacityRequest | None = None
 
 
-class DeviceRequest(Obj, frozen=True):
-    """One request of a claim: exact, or a list of which the first that can be had is taken."""
+class DeviceRequest(ExactRequest, frozen=True):
+    """One request of a claim: exact, or a list of which the first that can be had is taken.
 
-    name: str = ""
+    Its own members are those of v1beta1, which has no ``exactly``.
+    """
+
     exactly: ExactRequest | None = None
     first_available: tuple[ExactRequest, ...] = ()
-    device_class_name: str = ""
-    selectors: tuple[DeviceSelector, ...] = ()
-    allocation_mode: str = ""
-    count: int = 0
-    admin_access: bool = False
-    tolerations: tuple[DeviceToleration, ...] = ()
-    capacity: CapacityRequest | None = None
 
     @property
     def exact(self) -> ExactRequest | None:
