@@ -76,7 +76,7 @@ def test_pools_that_were_not_read() -> None:
 
 def test_built_in_taint_and_labels() -> None:
     """The built-in pool ``system`` has its taint in its own template; labels are those of EKS Auto Mode (rule 9.1)."""
-    tiny = node_pool(auto_mode(), "system", group=AUTO, taints=["CriticalAddonsOnly:NoSchedule"])
+    tiny = node_pool(auto_mode().sg("sg-cluster"), "system", group=AUTO, taints=["CriticalAddonsOnly:NoSchedule"])
     tiny.deployment("app/web", {"nodeSelector": {"eks.amazonaws.com/compute-type": "auto"}})
     tiny.deployment("app/addon", {"tolerations": [{"key": "CriticalAddonsOnly", "operator": "Exists"}]})
     world = tiny.world()

@@ -299,14 +299,42 @@ def test_terms(terms: list[Raw], expected: tuple[str, ...]) -> None:
 
 
 def test_terms_over_what_was_not_read() -> None:
-    """Groups that terms select are unknown where the security groups were not read; ids need no reading."""
+    """Whether a class selects any subnet and group, and so makes nodes, is unknown where these were not read."""
     terms = [{"tags": {"discovery": "tiny"}}]
-    (item,) = unborn(by_terms(terms, terms).drop(kinds.SECURITY_GROUPS).world())
-    assert isinstance(item.host.security_groups, Unknown)
-    assert "describe-security-groups" in item.host.security_groups.remedy
-    unknown = by_terms(terms, terms).drop(kinds.SUBNETS).world().unknown_templates["gpu"]
-    assert "describe-subnets" in unknown.remedy
-    (item,) = unborn(by_terms([{"id": "sg-9"}], [{"id": "subnet-z"}]).drop(kinds.SUBNETS).world())
+    for kind in (kinds.SECURITY_GROUPS, kinds.SUBNETS):
+        tiny = by_terms(terms, terms).drop(kind)
+        unknown = tiny.world().unknown_templates["gpu"]
+        assert (unknown.cause, kind.command in unknown.remedy) == (Cause.NOT_COLLECTED, True)
+        assert found(tiny).places == ()
+
+
+@pytest.mark.parametrize("kind", [kinds.SECURITY_GROUPS, kinds.SUBNETS])
+@pytest.mark.parametrize("read", [True, False])
+def test_ids_that_were_not_read(kind: kinds.Kind[Any], read: bool) -> None:
+    """An id that was not read makes no place: it does not exist, or whether it does is not known (rule 9.1)."""
+    ids = {kinds.SECURITY_GROUPS: "sg-1", kinds.SUBNETS: "subnet-c"} | {kind: "absent-9"}
+    tiny = by_terms([{"id": ids[kinds.SECURITY_GROUPS]}], [{"id": ids[kinds.SUBNETS]}])
+    if not read:
+        tiny.drop(kind)
+    unknown = tiny.world().unknown_templates["gpu"]
+    assert unknown.cause is (Cause.ERROR if read else Cause.NOT_COLLECTED)
+    assert "absent-9" in unknown.detail
+    assert found(tiny).places == ()
+
+
+def test_id_that_does_not_exist_beside_one_that_does() -> None:
+    """Nodes are made with what exists of the ids (rule 9.1)."""
+    tiny = by_terms([{"id": "sg-1"}, {"id": "sg-9"}], [{"id": "subnet-c"}, {"id": "subnet-z"}])
+    (item,) = unborn(tiny.world())
+    assert (item.host.subnet, item.host.security_groups) == ("subnet-c", ("sg-1",))
+
+
+def test_status_over_what_was_not_read() -> None:
+    """What the controller found exists; only its zone may be open (rule 9.1)."""
+    tiny = node_pool(Tiny(), "gpu", f"{TYPE} In g5.xlarge")
+    status = {"subnets": [{"id": "subnet-z"}], "securityGroups": [{"id": "sg-9"}]}
+    tiny.put(kinds.EC2_NODE_CLASSES, {"metadata": {"name": "default"}, "status": status})
+    (item,) = unborn(tiny.drop(kinds.SUBNETS).world())
     assert (item.host.subnet, item.host.security_groups) == ("subnet-z", ("sg-9",))
     assert "topology.kubernetes.io/zone" in item.unknown_labels
 

@@ -106,7 +106,7 @@ def managed(group: Raw) -> Tiny:
 def pool(maker: str, group: Raw) -> Tiny:
     """A NodePool of Karpenter or of EKS Auto Mode."""
     own = group.get("class", {})
-    tiny = ec2_node_class(Tiny(), **own) if maker == "karpenter" else auto_mode(**own)
+    tiny = ec2_node_class(Tiny(), **own) if maker == "karpenter" else auto_mode(**own).sg("sg-cluster")
     return node_pool(
         tiny,
         group.get("name", "pool"),

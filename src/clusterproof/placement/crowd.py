@@ -19,7 +19,8 @@ import msgspec
 from clusterproof.placement import interpod, ownfilters, spread
 from clusterproof.placement.feasibility import FEASIBLE
 from clusterproof.placement.filters import Rules, feasible_now
-from clusterproof.placement.interpod import Term, required_terms
+from clusterproof.placement.folded import names_read, selector_keys
+from clusterproof.placement.interpod import Term, needed_terms, required_terms
 from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import Cluster, NodeView
 from clusterproof.placement.quantity import amount
@@ -129,8 +130,7 @@ class Crowd:
             and not spec.resource_claims
             and not spec.scheduling_gates
             and self._cluster.devices is None
-            and ownfilters.named_nodes(spec) is None
-            and not _names_fields(spec)
+            and not names_read(spec)
             and ownfilters.declared_features(spec, self._version) == FEASIBLE
             and not isinstance(self._cluster.namespaces, Unknown)
         )
@@ -139,7 +139,7 @@ class Crowd:
         """Whether other pods decide too: the pod's wishes, or what placed pods want no neighbour of."""
         if any(one.when_unsatisfiable == "DoNotSchedule" for one in pod.spec.topology_spread_constraints):
             return True
-        return bool(_required(pod)) or any(term.covers(pod, self._cluster.namespaces) for term in self._unwelcoming)
+        return bool(needed_terms(pod)) or any(term.covers(pod, self._cluster.namespaces) for term in self._unwelcoming)
 
     def _among(self, pod: Pod, left: int) -> Takers:
         """Those of the nodes that are left which other pods do not keep the pod from."""
@@ -159,7 +159,7 @@ class Crowd:
 
     def _thin(self, pod: Pod) -> Cluster:
         """The cluster with only the pods that matter to this one; made once for each set of namespaces."""
-        terms = _required(pod)
+        terms = needed_terms(pod)
         if any(term.namespace_selector is not None for term in terms):
             return self._cluster
         named = frozenset((pod.metadata.namespace,)).union(*(term.namespaces for term in terms))
@@ -195,7 +195,7 @@ class Crowd:
 
     def _selected(self, spec: PodSpec) -> int:
         """Nodes that the pod's selector and required node affinity admit, by the labels that these read."""
-        keys = _keys(spec)
+        keys = tuple(sorted(selector_keys(spec)))
         if not keys:
             return self._every
         classes = self._labelled.get(keys)
@@ -266,26 +266,3 @@ def _minds(pod: Pod) -> bool:
     """Whether a placed pod wants no neighbour of some kind."""
     affinity = pod.spec.affinity
     return affinity is not None and affinity.pod_anti_affinity is not None
-
-
-def _required(pod: Pod) -> tuple[Term, ...]:
-    """What the pod itself asks of other pods without fail."""
-    affinity = pod.spec.affinity
-    if affinity is None:
-        return ()
-    return (*required_terms(pod, affinity.pod_affinity), *required_terms(pod, affinity.pod_anti_affinity))
-
-
-def _keys(spec: PodSpec) -> tuple[str, ...]:
-    keys = set(spec.node_selector)
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    if affinity is not None and affinity.required is not None:
-        keys.update(one.key for term in affinity.required.node_selector_terms for one in term.match_expressions)
-    return tuple(sorted(keys))
-
-
-def _names_fields(spec: PodSpec) -> bool:
-    affinity = spec.affinity.node_affinity if spec.affinity else None
-    if affinity is None or affinity.required is None:
-        return False
-    return any(term.match_fields for term in affinity.required.node_selector_terms)

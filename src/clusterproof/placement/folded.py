@@ -18,10 +18,16 @@ def names_read(spec: PodSpec) -> bool:
     return any(term.match_fields for term in _terms(spec))
 
 
+def selector_keys(spec: PodSpec) -> set[str]:
+    """The node labels that a pod's selector and required node affinity read."""
+    return {requirement.key for term in _terms(spec) for requirement in term.match_expressions}.union(
+        spec.node_selector
+    )
+
+
 def keys_read(needs: Needs) -> tuple[str, ...]:
     """The node labels that :func:`~clusterproof.placement.filters.structural` reads, sorted; volumes' are not here."""
-    keys = {requirement.key for term in _terms(needs.spec) for requirement in term.match_expressions}
-    return tuple(sorted(keys.union(needs.spec.node_selector, (key for key, _, _ in needs.topologies))))
+    return tuple(sorted(selector_keys(needs.spec).union(key for key, _, _ in needs.topologies)))
 
 
 def read_by_structural(needs: Needs) -> bytes:
@@ -44,8 +50,7 @@ def labels_read(spec: PodSpec, near: interpod.State | Unknown) -> tuple[str, ...
     """
     if isinstance(near, Unknown) or names_read(spec):
         return None
-    keys = {requirement.key for term in _terms(spec) for requirement in term.match_expressions}
-    keys |= {*spec.node_selector, *(one.topology_key for one in spec.topology_spread_constraints)}
+    keys = selector_keys(spec).union(one.topology_key for one in spec.topology_spread_constraints)
     return tuple(sorted(keys | {term.key for term in (*near.near, *near.apart)} | {key for key, _ in near.unwelcome}))
 
 

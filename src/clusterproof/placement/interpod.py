@@ -113,14 +113,17 @@ def preferred_terms(pod: Pod, affinity: PodAffinity | None, sign: int) -> tuple[
     return tuple(_term(pod, one.pod_affinity_term, sign * one.weight) for one in affinity.preferred)
 
 
+def needed_terms(pod: Pod) -> tuple[Term, ...]:
+    """What the pod itself asks of other pods without fail: whom it wants near, then whom apart."""
+    return (*required_terms(pod, _affinity(pod)), *required_terms(pod, _anti(pod)))
+
+
 def own_terms(pod: Pod) -> tuple[Term, ...]:
     """Every term of the pod's own, required and preferred."""
-    near, apart = _affinity(pod), _anti(pod)
     return (
-        *required_terms(pod, near),
-        *required_terms(pod, apart),
-        *preferred_terms(pod, near, 1),
-        *preferred_terms(pod, apart, -1),
+        *needed_terms(pod),
+        *preferred_terms(pod, _affinity(pod), 1),
+        *preferred_terms(pod, _anti(pod), -1),
     )
 
 

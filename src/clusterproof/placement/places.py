@@ -21,14 +21,11 @@ from clusterproof.placement.folded import keys_read, names_read, read_by_structu
 from clusterproof.placement.message import unschedulable_message
 from clusterproof.placement.needs import Needs, needs_of
 from clusterproof.placement.node import NodeView
-from clusterproof.placement.storage import storage_of
-from clusterproof.placement.tocome import claim_sets, with_claims_to_come
-from clusterproof.placement.version import scheduler_version
-from clusterproof.placement.volumes import volume_rules
+from clusterproof.placement.tocome import by_claims
 from clusterproof.placement.wishes import refused_by_pool
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
-from clusterproof.snapshot.kubernetes import ClaimSource, Container, Node, PodSpec, Toleration, Volume
+from clusterproof.snapshot.kubernetes import Container, Node, PodSpec, Toleration
 from clusterproof.snapshot.snapshot import Table
 from clusterproof.world.ground import Ground
 from clusterproof.world.interfaces import POD_ENI
@@ -138,7 +135,8 @@ def _places(world: Ground, workload: Workload) -> Places:
             ),
             (),
         )
-    volumes = _volume_choices(world, workload)
+    choices = by_claims(workload.spec, workload, world.snapshot, world.exact_version)
+    volumes = [rules for _, rules in choices]
     devices = claims_of(workload.spec, workload.namespace, inventory_of(world, workload.spec, workload.namespace))
     judge, judge_plain = _Judge(world, with_branch, devices), _Judge(world, needs, devices)
     on_fargate_too = bool(world.fargate.of(workload)) or any(item.fargate for item in world.classes)
@@ -360,25 +358,3 @@ def view_of(node_class: NodeClass) -> NodeView:
         key=node_class.id,
         devices_known=node_class.devices_known,
     )
-
-
-def _volume_choices(world: Ground, workload: Workload) -> list[Rules]:
-    """What volumes ask, once per distinct set of claims among the pods; any of them may be the one that moves."""
-    made = tuple(one for one in workload.spec.volumes if one.ephemeral is not None)
-    storage = storage_of(world.snapshot, workload.namespace)
-    names = claim_sets(workload, storage)
-    if not made and not any(names):
-        return [()]
-    storage = with_claims_to_come(storage, workload)
-    version = scheduler_version(world.exact_version)
-    return [
-        volume_rules(
-            msgspec.structs.replace(
-                workload.spec, volumes=(*(Volume(name, ClaimSource(name)) for name in claims), *made)
-            ),
-            workload.namespace,
-            storage,
-            version=None if isinstance(version, Unknown) else version,
-        )
-        for claims in names
-    ]

@@ -12,8 +12,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from clusterproof.placement.storage import Objects, Storage, claim_to_be
-from clusterproof.snapshot.kubernetes import EphemeralSource, PersistentVolumeClaim, Volume
+from clusterproof.placement.filters import Rules
+from clusterproof.placement.storage import Objects, Storage, claim_to_be, storage_of
+from clusterproof.placement.version import scheduler_version
+from clusterproof.placement.volumes import volume_rules
+from clusterproof.snapshot.fields import Unknown
+from clusterproof.snapshot.kubernetes import ClaimSource, EphemeralSource, PersistentVolumeClaim, PodSpec, Volume
+from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.world.model import Workload
 
 _MOST = 1000
@@ -50,6 +55,31 @@ def claim_sets(workload: Workload, storage: Storage) -> tuple[Claims, ...]:
             found.append((*claims, *kept))
         fresh = fresh or not there
     return tuple(dict.fromkeys(found)) or (own,)
+
+
+def by_claims(spec: PodSpec, workload: Workload, snapshot: Snapshot, version: str) -> list[tuple[PodSpec, Rules]]:
+    """A pod of the workload with each of its sets of claims, and what the volumes of each ask of a node for good.
+
+    Args:
+        spec: the pod's.
+        workload: whose pod it is.
+        snapshot: with the storage.
+        version: the cluster's, whose scheduler's words are said where it is known.
+    """
+    made = any(one.ephemeral is not None for one in spec.volumes)
+    storage = storage_of(snapshot, workload.namespace)
+    sets = claim_sets(workload, storage)
+    if not made and not any(sets):
+        return [(spec, ())]
+    storage = with_claims_to_come(storage, workload)
+    known = scheduler_version(version)
+    others = tuple(one for one in spec.volumes if one.persistent_volume_claim is None)
+    specs = [
+        msgspec.structs.replace(spec, volumes=(*others, *(Volume(name, ClaimSource(name)) for name in names)))
+        for names in sets
+    ]
+    told = None if isinstance(known, Unknown) else known
+    return [(one, volume_rules(one, workload.namespace, storage, version=told)) for one in specs]
 
 
 def with_claims_to_come(storage: Storage, workload: Workload) -> Storage:

@@ -77,7 +77,10 @@ def pool_templates(
         zones = ", ".join(requirements.values(ZONE_LABELS[0]) or ()) or "the zones it asks for"
         what = f"NodePool {group.name} has no subnet in {zones}, so that it can make no node"
         return Unknown(Cause.ERROR, what, f"let node class {node_class.metadata.name} select a subnet there")
-    return _Maker(snapshot, pool, node_class, siblings, readable_keys).templates(subnets)
+    groups = node_groups(snapshot, node_class)
+    if isinstance(groups, Unknown):
+        return groups
+    return _Maker(snapshot, pool, node_class, siblings, readable_keys).templates(subnets, groups)
 
 
 def node_class_of(snapshot: Snapshot, pool: NodePool) -> NodeClassObject | Unknown:
@@ -126,7 +129,7 @@ class _Maker:
         self._auto = self._group == AUTO_MODE_GROUP
         self._storage = AUTO_EBS_ZONE if self._auto else EBS_ZONE
 
-    def templates(self, subnets: Sequence[Zoned]) -> tuple[Template, ...] | Unknown:
+    def templates(self, subnets: Sequence[Zoned], groups: tuple[str, ...]) -> tuple[Template, ...] | Unknown:
         if not self._requirements.admits(OS, self._system()):
             what = f"NodePool {self._pool.metadata.name} does not admit {self._system()}, which its node class makes"
             return Unknown(Cause.ERROR, what, f"correct the requirement on {OS}, or the node class")
@@ -143,7 +146,6 @@ class _Maker:
             remedy = "lower minValues, or admit more instance types"
             return Unknown(Cause.ERROR, f"{what} --min-values-policy is BestEffort", remedy)
         taints = self._taints()
-        groups = node_groups(self._snapshot, self._class)
         result: list[Template] = []
         for subnet in subnets:
             host = self._host(subnet, groups)
@@ -280,14 +282,13 @@ class _Maker:
     def _custom(self, word: str) -> bool:
         return word in self._class.spec.user_data
 
-    def _host(self, subnet: Zoned, groups: tuple[str, ...] | Unknown) -> Interface:
+    def _host(self, subnet: Zoned, groups: tuple[str, ...]) -> Interface:
         kind = kinds.NODE_CLASSES if self._auto else kinds.EC2_NODE_CLASSES
         name = self._class.metadata.name
         field = "status" if self._class.status.security_groups else "spec"
-        words = ", ".join(groups) if isinstance(groups, tuple) else ""
         where = "securityGroups" if field == "status" else "securityGroupSelectorTerms"
         refs = (
-            Ref(kind.name, name, f"{field}.{where}", words),
+            Ref(kind.name, name, f"{field}.{where}", ", ".join(groups)),
             Ref("subnets", subnet[0], "AvailabilityZone", subnet[1]),
         )
         return Interface(Attachment.HOST, groups, subnet[0], groups, subnet[0], refs)

@@ -1,9 +1,11 @@
 """Which subnets and security groups a node class selects.
 
 Terms are ORed, what stands inside one is ANDed; a tag's value may have the wildcards of EC2's filters, and ``*``
-alone is any value. Where the controller has written what it found into the status, that counts.
+alone is any value. What a term names by id is looked up too: an id that does not exist selects nothing. Where the
+controller has written what it found into the status, that counts.
 Sources: Karpenter, "NodeClasses" (spec.subnetSelectorTerms, spec.securityGroupSelectorTerms, status); pkg/apis/v1/
-ec2nodeclass.go; Amazon EC2 User Guide, "List and filter using the CLI and API" (wildcards).
+ec2nodeclass.go, pkg/providers/{subnet,securitygroup} (ids are filters of a description); Amazon EC2 User Guide, "List
+and filter using the CLI and API" (wildcards).
 """
 
 from __future__ import annotations
@@ -68,18 +70,22 @@ def _selected(
     fits: Callable[[SelectorTerm, Any], bool],
     who: str,
 ) -> tuple[str, ...] | Unknown:
-    found = {term.id for term in terms if term.id}
+    named = {term.id for term in terms if term.id}
+    found = {name for name in named if snapshot.get(kind, name) is not None}
+    absent = ", ".join(sorted(named - found))
     others = [term for term in terms if not term.id and (term.tags or term.name or term.cidr)]
+    if (others or absent) and snapshot.missing(kind) is not None:
+        what = f"which {kind.name} the terms of {who} select is not known"
+        what += f": {absent} was not read" if absent else ""
+        return unread(snapshot, kind, what, f"run: {kind.command} > {kind.name}.json")
     if others:
-        if snapshot.missing(kind) is not None:
-            what = f"which {kind.name} the terms of {who} select is not known"
-            return unread(snapshot, kind, what, f"run: {kind.command} > {kind.name}.json")
         for item in snapshot.objects(kind):
             tags = tag_map(item.tags)
             if any(_tagged(term, tags) and fits(term, item) for term in others):
                 found.add(identity(item))
     if not found:
         what = f"the terms of {who} select none of the {kind.name}, so that no node can be launched"
+        what += f": {absent} does not exist" if absent else ""
         return Unknown(Cause.ERROR, what, f"tag what it shall use, or name it by id in {who}")
     return tuple(sorted(found))
 
