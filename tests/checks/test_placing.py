@@ -11,36 +11,20 @@ import pytest
 import clusterproof
 from clusterproof.api import WORLDS
 from clusterproof.checks.lookup import find_loosely
-from clusterproof.checks.placed import May, PlacedGroup, Placement
+from clusterproof.checks.placed import May
 from clusterproof.checks.placing import place
 from clusterproof.errors import NotFoundError, UnknownNameError, UsageError
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.verdict.algebra import Verdict
 from clusterproof.world.world import World
+from tests.checks.placed import groups, of, two
 from tests.world.build import Tiny, on
-
-WEB = "deploy/app/web"
 
 
 def cpu(amount: str, **more: Any) -> dict[str, Any]:
     """A spec of one container that asks for processors."""
     return {"containers": [{"name": "main", "image": "app:1", "resources": {"requests": {"cpu": amount}}}], **more}
-
-
-def two() -> Tiny:
-    """Group ``a`` with two nodes in zone a, group ``b`` with one in zone b, of 8 processors each."""
-    return Tiny().managed("a", ["sg-a"], nodes=2).managed("b", ["sg-b"], subnets=("subnet-b",))
-
-
-def of(tiny: Tiny, name: str = WEB, **asked: Any) -> Placement:
-    """The placement of a workload."""
-    return place(tiny.snapshot(), name, **asked)
-
-
-def groups(found: Placement) -> dict[str, PlacedGroup]:
-    """Groups by name."""
-    return {group.name: group for group in found.groups}
 
 
 def test_ever_and_now_are_told_apart() -> None:

@@ -6,29 +6,13 @@ from typing import Any
 
 import pytest
 
-from clusterproof.checks.placed import May, PlacedGroup, Placement
-from clusterproof.checks.placing import place
+from clusterproof.checks.placed import May
 from clusterproof.snapshot import kinds
 from clusterproof.verdict.algebra import Verdict
+from tests.checks.placed import groups, of, two
 from tests.world.build import Raw, Tiny
 
-WEB = "deploy/app/web"
 ZONE, REGION = "topology.kubernetes.io/zone", "topology.kubernetes.io/region"
-
-
-def two() -> Tiny:
-    """Group ``a`` with two nodes in zone a, group ``b`` with one in zone b."""
-    return Tiny().managed("a", ["sg-a"], nodes=2).managed("b", ["sg-b"], subnets=("subnet-b",))
-
-
-def of(tiny: Tiny, name: str = WEB, **asked: Any) -> Placement:
-    """The placement of a workload."""
-    return place(tiny.snapshot(), name, **asked)
-
-
-def groups(found: Placement) -> dict[str, PlacedGroup]:
-    """Groups by name."""
-    return {group.name: group for group in found.groups}
 
 
 def storage_class(tiny: Tiny, **more: Any) -> Tiny:

@@ -36,6 +36,8 @@ DUMP_KINDS = (
     "persistentvolumes",
     "namespaces",
     "customresourcedefinitions",
+    "storageclasses",
+    "runtimeclasses",
 )
 """What one ``kubectl get -A`` has to ask for; a test judges the demo from just these."""
 SHOWN_SOURCES = 2

@@ -66,7 +66,7 @@ def command(
       KINDS=nodes,pods,deployments,statefulsets,daemonsets,replicasets,jobs
       KINDS=$KINDS,cronjobs,services,endpointslices,networkpolicies
       KINDS=$KINDS,persistentvolumeclaims,persistentvolumes,namespaces
-      KINDS=$KINDS,customresourcedefinitions
+      KINDS=$KINDS,customresourcedefinitions,storageclasses,runtimeclasses
       helm list -A -o json > helm.json
       kubectl get $KINDS -A -o json |
         clusterproof check - helm.json ./aws --collected $KINDS --profile dynamo
