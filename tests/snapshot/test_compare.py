@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import quote
 
 from clusterproof.snapshot import kinds, overlay
 from clusterproof.snapshot.compare import differences
@@ -115,3 +117,36 @@ def test_coverage_and_whole_objects() -> None:
     other = Snapshot(Meta(), {"vpcs": table_of(kinds.VPCS, [], [Coverage("x")])})
     assert [(each.key, each.path) for each in differences(one, other)] == [("", "coverage"), ("vpc-1", "")]
     assert differences(one, one) == []
+
+
+def test_policies_are_compared_as_what_they_say() -> None:
+    """A document as an object, as JSON text in another order and URL-encoded is one document; a wider one differs."""
+    says = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}]}
+    text = json.dumps(dict(reversed(says.items())), indent=2)
+
+    def role(document: Any, *attached: str) -> Snapshot:
+        policies = [{"PolicyName": name, "PolicyArn": f"arn:{name}"} for name in attached]
+        inline = [{"PolicyName": "own", "PolicyDocument": document}]
+        raw = {"RoleName": "r", "RolePolicyList": inline, "AttachedManagedPolicies": policies}
+        return Snapshot(Meta(), {"roles": table_of(kinds.ROLES, [raw])})
+
+    first = role(says, "a", "b")
+    assert differences(first, role(text, "b", "a")) == []
+    assert differences(first, role(quote(text), "a", "b")) == []
+    (found,) = differences(first, role({**says, "Version": "2008-10-17"}, "a", "b"))
+    assert found.path == "RolePolicyList.[own].PolicyDocument.Version"
+    (found,) = differences(first, role(says, "a"))
+    assert (found.key, found.path) == ("r", "AttachedManagedPolicies.[arn:b]")
+
+
+def test_messages_that_come_and_go_are_no_difference() -> None:
+    """Counters of a queue change by themselves, its visibility timeout does not."""
+
+    def queue(**attributes: str) -> Snapshot:
+        held = {"QueueArn": "arn:aws:sqs:us-west-2:111122223333:q", **attributes}
+        return Snapshot(Meta(), {"queues": table_of(kinds.QUEUES, [{"Attributes": held}])})
+
+    one = queue(ApproximateNumberOfMessages="0", VisibilityTimeout="30")
+    assert differences(one, queue(ApproximateNumberOfMessages="9", VisibilityTimeout="30")) == []
+    (found,) = differences(one, queue(VisibilityTimeout="600"))
+    assert (found.path, found.new) == ("Attributes.VisibilityTimeout", "600")

@@ -205,3 +205,87 @@ def test_settings_of_add_ons_that_are_very_deep_or_long() -> None:
         raw = {"addonName": "x", "configurationValues": text}
         redact.aws_object(raw)
         assert raw["configurationValues"] == "REDACTED"
+
+
+def test_operators_objects_lose_credentials_wherever_they_are() -> None:
+    """An AsyncActor's variables in its own places, and the settings of a ScaledObject's triggers; references stay."""
+    actor: dict[str, Any] = {
+        "apiVersion": "asya.sh/v1alpha1",
+        "kind": "AsyncActor",
+        "metadata": {"name": "a", "namespace": "n"},
+        "spec": {
+            "sidecar": {
+                "env": [{"name": "API_TOKEN", "value": "abcdefgh12345678"}, {"name": "LEVEL", "value": "info"}]
+            },
+            "workload": {
+                "template": {
+                    "metadata": {"annotations": {redact.LAST_APPLIED: "{}"}},
+                    "spec": {
+                        "containers": [
+                            {
+                                "name": "runtime",
+                                "args": ["--password", "hunter2hunter2"],
+                                "env": [
+                                    {"name": "DB_PASSWORD", "value": "hunter2hunter2"},
+                                    {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "token"}}},
+                                ],
+                            }
+                        ]
+                    },
+                }
+            },
+        },
+    }
+    found = redact.kubernetes_object(actor)
+    container = "spec.workload.template.spec.containers.0"
+    assert [path for path, _ in found] == [
+        "spec.sidecar.env.0.value",
+        f"{container}.env.0.value",
+        f"{container}.args.1",
+    ]
+    text = json.dumps(actor)
+    assert "hunter2" not in text
+    assert "abcdefgh" not in text
+    assert redact.LAST_APPLIED not in text
+    assert '"secretKeyRef": {"name": "s", "key": "token"}' in text
+    assert '"info"' in text
+
+
+def test_settings_of_triggers_are_judged_one_by_one() -> None:
+    """A queue's address and its numbers stay, a connection string with a password goes."""
+    settings = {
+        "queueURL": "https://sqs.us-west-2.amazonaws.com/111122223333/asya-a",
+        "queueLength": "5",
+        "host": "amqp://user:s3cretpass@rabbit:5672/v",
+        "password": "correct horse",
+        "passwordFromEnv": "REDIS_PASSWORD",
+    }
+    scaled: dict[str, Any] = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": "a", "namespace": "n"},
+        "spec": {"triggers": [{"type": "x", "metadata": settings, "authenticationRef": {"name": "keda"}}]},
+    }
+    found = redact.kubernetes_object(scaled)
+    assert sorted(path for path, _ in found) == [
+        "spec.triggers.0.metadata.host",
+        "spec.triggers.0.metadata.password",
+    ]
+    kept = scaled["spec"]["triggers"][0]["metadata"]
+    assert {name for name, value in kept.items() if value != redact.REDACTED} == {
+        "queueURL",
+        "queueLength",
+        "passwordFromEnv",
+    }
+
+
+def test_references_of_a_trigger_authentication_stay() -> None:
+    """What a Secret and its keys are called is no secret; a token that is written out is."""
+    spec: dict[str, Any] = {
+        "podIdentity": {"provider": "aws"},
+        "secretTargetRef": [{"parameter": "password", "name": "redis", "key": "password"}],
+        "hashiCorpVault": {"credential": {"token": "abcdefgh12345678"}},
+    }
+    raw = {"apiVersion": "keda.sh/v1alpha1", "kind": "TriggerAuthentication", "metadata": {"name": "t"}, "spec": spec}
+    assert [path for path, _ in redact.kubernetes_object(raw)] == ["spec.hashiCorpVault.credential.token"]
+    assert spec["secretTargetRef"] == [{"parameter": "password", "name": "redis", "key": "password"}]

@@ -114,6 +114,30 @@ def test_an_empty_list_of_no_name_is_noted(make: Make) -> None:
     assert any("x.json: an empty List" in note for note in snapshot.meta.notes)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in kinds.ALL if kind.origin == "aws"], ids=lambda kind: kind.name)
+def test_an_empty_bare_list_is_no_answer_of_aws(make: Make, kind: Kind[Any]) -> None:
+    """Their commands print a member, also where there is none of it: without one, nothing is known to be empty."""
+    snapshot = load_snapshot([make({f"{kind.name}.json": [], "n.json": listed(obj("Node", "n"))})])
+    why = snapshot.missing(kind)
+    assert why is not None
+    assert why.cause is Cause.INCOMPLETE
+    assert f"{kind.name}.json is an empty list" in why.detail
+    assert kind.command in why.remedy
+    assert any(f"{kind.name}.json is an empty list" in note for note in snapshot.meta.notes)
+
+
+def test_helm_prints_an_empty_bare_list(make: Make) -> None:
+    """What helm list -o json prints has no member: no release is an answer."""
+    snapshot = load_snapshot([make({"helm.json": [], "secrets.json": [], "n.json": listed(obj("Node", "n"))})])
+    assert snapshot.missing(kinds.HELM_RELEASES) is None
+
+
+def test_an_answer_counts_before_an_empty_bare_list(make: Make) -> None:
+    """The same command's answer in another file is read."""
+    files = {"subnets.json": [], "all.json": {"Subnets": []}}
+    assert load_snapshot([make(files)]).missing(kinds.SUBNETS) is None
+
+
 def test_pages_are_incomplete(make: Make) -> None:
     """A page of a list says that there is more, in Kubernetes and in AWS."""
     dump = make(

@@ -24,7 +24,7 @@ def test_every_kind_is_in_the_script_and_has_its_cost() -> None:
     """No kind can be added without saying how it is dumped and what is unknown without it."""
     script = manual.script()
     for kind in kinds.ALL:
-        words = re.sub(r" (CLUSTER|NAME|ID)\b.*", "", kind.command).split(" --")[0]
+        words = re.sub(r" (CLUSTER|NAME|ID|ARN|URL)\b.*", "", kind.command).split(" --")[0]
         assert words in script, kind.name
         assert f"| {kind.name} |" in manual.table()
 
@@ -50,6 +50,33 @@ case "$*" in
   *describe-transit-gateway-attachments*text*) echo tgw-rtb-1a2b3c4d ;;
   *describe-transit-gateway-attachments*) echo '{"TransitGatewayAttachments": [{"TransitGatewayAttachmentId": "a", "Association": {"TransitGatewayRouteTableId": "tgw-rtb-1a2b3c4d"}}]}' ;;
   *search-transit-gateway-routes*) echo '{"Routes": [{"DestinationCidrBlock": "10.0.0.0/8", "State": "blackhole"}], "AdditionalRoutesAvailable": false}' ;;
+  *get-account*Role*) echo '{"UserDetailList": [], "RoleDetailList": [{"RoleName": "r", "AssumeRolePolicyDocument": {}, "RolePolicyList": [], "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::aws:policy/P"}]}], "Policies": []}' ;;
+  *get-account*) echo '{"RoleDetailList": [], "Policies": [{"PolicyName": "P", "Arn": "arn:aws:iam::aws:policy/P", "PolicyVersionList": []}]}' ;;
+  *list-instance-profiles*) echo '{"InstanceProfiles": []}' ;;
+  *list-open-id*text*) echo arn:aws:iam::111122223333:oidc-provider/oidc.example/id/A1 ;;
+  *list-open-id*) echo '{"OpenIDConnectProviderList": [{"Arn": "arn:aws:iam::111122223333:oidc-provider/oidc.example/id/A1"}]}' ;;
+  *get-open-id*) echo '{"Url": "oidc.example/id/A1", "ClientIDList": ["sts.amazonaws.com"], "ThumbprintList": []}' ;;
+  *describe-organization*) echo 'An error occurred (AWSOrganizationsNotInUseException) when calling the DescribeOrganization operation: no' >&2 ;;
+  *list-queues*text*) echo https://sqs/111122223333/q ;;
+  *list-queues*) echo '{"QueueUrls": ["https://sqs/111122223333/q"]}' ;;
+  *get-queue-attributes*) echo '{"QueueUrl": "https://sqs/111122223333/q", "Attributes": {"QueueArn": "arn:aws:sqs:us-west-2:111122223333:q", "CreatedTimestamp": "1"}}' ;;
+  *list-queue-tags*) echo '{"QueueUrl": "https://sqs/111122223333/q", "Tags": null}' ;;
+  *list-buckets*text*) echo b.1 ;;
+  *list-buckets*) echo '{"Buckets": [{"Name": "b.1"}]}' ;;
+  *get-bucket-location*) echo '{"Name": "b.1", "Region": "us-west-2"}' ;;
+  *get-bucket-encryption*) echo '{"Name": "b.1", "Encryption": {"ServerSideEncryptionConfiguration": {"Rules": []}}}' ;;
+  *get-bucket-versioning*) echo '{"Name": "b.1", "Versioning": {}}' ;;
+  *get-bucket-lifecycle*) echo 'An error occurred (NoSuchLifecycleConfiguration) when calling the GetBucketLifecycleConfiguration operation: no' >&2 ;;
+  *get-bucket-policy*) echo 'An error occurred (AccessDenied) when calling the GetBucketPolicy operation: no' >&2 ;;
+  *get-public-access*) echo '{"Name": "b.1", "PublicAccessBlock": {"BlockPublicAcls": true}}' ;;
+  *list-bucket-intelligent*) echo '{"Name": "b.1", "IntelligentTiering": null}' ;;
+  *list-keys*text*) echo k-1 ;;
+  *list-keys*) echo '{"Keys": [{"KeyId": "k-1", "KeyArn": "arn:aws:kms:us-west-2:111122223333:key/k-1"}]}' ;;
+  *describe-key*) echo '{"KeyMetadata": {"KeyId": "k-1", "Arn": "arn:aws:kms:us-west-2:111122223333:key/k-1", "KeyManager": "CUSTOMER", "KeyState": "Enabled", "Origin": "AWS_KMS", "KeySpec": "SYMMETRIC_DEFAULT"}}' ;;
+  *get-key-rotation*) echo '{"KeyId": "k-1", "RotationEnabled": true}' ;;
+  *get-key-policy*) echo '{"KeyId": "k-1", "Policy": "{}"}' ;;
+  *list-grants*) echo '{"KeyId": "k-1", "Grants": []}' ;;
+  *list-aliases*) echo '{"KeyId": "k-1", "Aliases": ["alias/k"]}' ;;
   *describe-auto-scaling-groups*) echo '{"AutoScalingGroups": []}' ;;
   *describe-instances*) echo '{"Reservations": []}' ;;
   *describe-security-groups*) echo 'An error occurred (UnauthorizedOperation) when calling the DescribeSecurityGroups operation: no' >&2 ;;
@@ -83,3 +110,14 @@ def test_the_script_makes_a_dump_that_is_complete(tmp_path: Path, monkeypatch: p
     (table,) = snapshot.objects(kinds.TRANSIT_GATEWAY_ROUTES)
     assert (table.transit_gateway_route_table_id, len(table.routes)) == ("tgw-rtb-1a2b3c4d", 1)
     assert [item.role_arn for item in snapshot.objects(kinds.POD_IDENTITY_ASSOCIATIONS)] == ["r"]
+    (bucket,) = snapshot.objects(kinds.BUCKETS)
+    assert bucket.lifecycle is None
+    assert bucket.versioning is not None
+    fields = [(item.key, item.path) for table in snapshot.tables.values() for item in table.unknown_fields]
+    assert fields == [("b.1", "Policy")]
+    assert "s3:GetBucketPolicy" in str(snapshot.unknown_field(kinds.BUCKETS, "b.1", "Policy"))
+    (key,) = snapshot.objects(kinds.KEYS)
+    assert (key.rotation_enabled, key.key_manager, key.aliases) == (True, "CUSTOMER", ("alias/k",))
+    (provider,) = snapshot.objects(kinds.OIDC_PROVIDERS)
+    assert provider.arn.endswith(provider.url)
+    assert [item.name for item in snapshot.objects(kinds.QUEUES)] == ["q"]

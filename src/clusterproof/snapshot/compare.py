@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -54,6 +55,11 @@ VOLATILE = frozenset(
         "startTime",
         "uid",
         "UsageOperationUpdateTime",
+        "ApproximateNumberOfMessages",
+        "ApproximateNumberOfMessagesDelayed",
+        "ApproximateNumberOfMessagesNotVisible",
+        "LastModifiedTimestamp",
+        "RoleLastUsed",
     }
 )
 """Members that change without anyone changing the object, wherever they occur."""
@@ -92,8 +98,32 @@ _SET_MEMBERS.update(
         "addresses": _text,
         "tolerations": _text,
         "taints": _by("key", "effect"),
+        "RolePolicyList": _by("PolicyName"),
+        "AttachedManagedPolicies": _by("PolicyArn"),
+        "PolicyVersionList": _by("VersionId"),
+        "InstanceProfileList": _by("InstanceProfileName"),
+        "Grants": _by("GrantId"),
+        "Aliases": _text,
+        "ClientIDList": _text,
+        "ThumbprintList": _text,
+        "IntelligentTiering": _by("Id"),
+        "NatGatewayAddresses": _by("PrivateIp", "AllocationId"),
+        "SubnetIds": _text,
+        "RouteTableIds": _text,
     }
 )
+_DOCUMENTS = frozenset(
+    {
+        "AssumeRolePolicyDocument",
+        "Document",
+        "Policy",
+        "PolicyDocument",
+        "RedriveAllowPolicy",
+        "RedrivePolicy",
+        "policy",
+    }
+)
+"""Members that may hold JSON as text: compared as what it says."""
 
 
 def differences(old: Snapshot, new: Snapshot, *, descriptions: bool = False) -> list[Difference]:
@@ -214,6 +244,9 @@ def canonical(value: Any) -> Any:
         for name, item in value.items():
             if name in VOLATILE or item is None:
                 continue
+            if name in _DOCUMENTS and isinstance(item, str):
+                result[name] = _document(item)
+                continue
             key = _SET_MEMBERS.get(name)
             if key is not None and isinstance(item, list):
                 members = [canonical(member) for member in item]
@@ -224,6 +257,16 @@ def canonical(value: Any) -> Any:
     if isinstance(value, list):
         return [canonical(item) for item in value]
     return value
+
+
+def _document(text: str) -> Any:
+    """JSON text as what it says, URL-encoded (as IAM's API answers) or not; any other text as it is."""
+    for candidate in (text, unquote(text)):
+        try:
+            return canonical(msgspec.json.decode(candidate))
+        except msgspec.DecodeError:
+            continue
+    return text
 
 
 def _walk(path: str, old: Any, new: Any) -> Iterator[tuple[str, Any, Any]]:

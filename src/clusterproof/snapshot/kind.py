@@ -20,10 +20,11 @@ class Kind(Generic[T]):
         group: Kubernetes: the API group (``""`` is core); AWS: the service.
         command: what prints the objects, to be quoted to a user.
         permission: RBAC ``verb resource.group`` or IAM action.
+        also: further IAM actions, where one object is the answer of several calls.
         namespaced: Kubernetes only: whether a namespaced permission can limit it.
     """
 
-    __slots__ = ("command", "group", "key", "name", "namespaced", "origin", "permission", "type", "wire")
+    __slots__ = ("also", "command", "group", "key", "name", "namespaced", "origin", "permission", "type", "wire")
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Kind(Generic[T]):
         command: str,
         permission: str,
         namespaced: bool = False,
+        also: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.type = type_
@@ -47,6 +49,7 @@ class Kind(Generic[T]):
         self.command = command
         self.permission = permission
         self.namespaced = namespaced
+        self.also = also
 
     @property
     def resource(self) -> str:
@@ -86,7 +89,14 @@ def kubernetes_kind(name: str, type_: type[T], wire: str, group: str = "", *, na
 
 
 def aws_kind(
-    name: str, type_: type[T], wire: str, service: str, call: str, action: str, key: Callable[[T], str]
+    name: str,
+    type_: type[T],
+    wire: str,
+    service: str,
+    call: str,
+    action: str,
+    key: Callable[[T], str],
+    also: tuple[str, ...] = (),
 ) -> Kind[T]:
     """A kind of an AWS API: ``wire`` is the member that holds the list, ``call`` the CLI's words for it."""
     return Kind(
@@ -98,6 +108,7 @@ def aws_kind(
         group=service,
         command=f"aws {service} {call} --output json",
         permission=action,
+        also=also,
     )
 
 

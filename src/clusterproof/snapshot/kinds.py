@@ -14,6 +14,8 @@ from clusterproof.snapshot import aws
 from clusterproof.snapshot import kubernetes as k8s
 from clusterproof.snapshot.kind import Kind as Kind  # noqa: PLC0414 - the registry gives its type as well
 from clusterproof.snapshot.kind import aws_kind, ec2_kind, kubernetes_kind, namespaced_key
+from clusterproof.snapshot.requested import *  # noqa: F403 - the registry holds them too
+from clusterproof.snapshot.requested import REQUESTED as REQUESTED  # noqa: PLC0414 - the same
 
 NODES = kubernetes_kind("nodes", k8s.Node, "Node", namespaced=False)
 PODS = kubernetes_kind("pods", k8s.Pod, "Pod")
@@ -334,7 +336,8 @@ TRANSIT: tuple[Kind[Any], ...] = (
 """Kinds that tell what transit gateways do; nothing rests on them where no route leads to one."""
 
 ALL: tuple[Kind[Any], ...] = (
-    *(value for value in list(globals().values()) if isinstance(value, Kind)),
+    *(value for value in list(globals().values()) if isinstance(value, Kind) and value not in REQUESTED),
     *OTHER_POLICIES,
+    *REQUESTED,
 )
 BY_NAME: dict[str, Kind[Any]] = {kind.name: kind for kind in ALL}

@@ -117,14 +117,15 @@ def apply(snapshot: Snapshot, overlay: Overlay) -> Snapshot:
     tables = dict(snapshot.tables)
     by_kind: dict[str, list[Edit]] = {}
     for edit in overlay.edits:
-        by_kind.setdefault(_kind_of(edit), []).append(edit)
+        by_kind.setdefault(kind_of(edit), []).append(edit)
     for name, edits in by_kind.items():
         kind = BY_NAME[name]
         tables[name] = _edited(kind, tables.get(name), edits)
     return Snapshot(snapshot.meta, tables, snapshot.kept)
 
 
-def _kind_of(edit: Edit) -> str:
+def kind_of(edit: Edit) -> str:
+    """The name of the kind whose object an edit changes."""
     match edit:
         case AddPermission():
             return SECURITY_GROUPS.name
@@ -163,6 +164,7 @@ def _edited(kind: Kind[Any], table: Table[Any] | None, edits: list[Edit]) -> Tab
         match edit:
             case Put(object=raw):
                 key = kind.key(msgspec.convert(raw, kind.type))
+                unknown_fields = [item for item in unknown_fields if item.key != key]
                 if key in index:
                     lines[index[key]] = msgspec.json.encode(raw)
                 else:
@@ -176,6 +178,9 @@ def _edited(kind: Kind[Any], table: Table[Any] | None, edits: list[Edit]) -> Tab
             case SetField(key=key, path=path, value=value):
                 change(key, lambda raw, path=path, value=value: _set(raw, path, value))  # type: ignore[misc]
                 settle()
+                # What is set is known from now on.
+                inside = f"{path}."
+                unknown_fields = [i for i in unknown_fields if i.key != key or not f"{i.path}.".startswith(inside)]
             case AddPermission(group_id=group, egress=egress, permission=permission):
                 member = "IpPermissionsEgress" if egress else "IpPermissions"
                 change(group, lambda raw, m=member, p=permission: raw.setdefault(m, []).append(p))  # type: ignore[misc]
@@ -192,7 +197,12 @@ def _set(raw: Raw, path: str, value: Any) -> None:
     *parents, last = path.split(".")
     node: Any = raw
     for part in parents:
-        node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        if isinstance(node, list):
+            node = node[int(part)]
+            continue
+        if node.get(part) is None:  # absent, or null as some APIs write it
+            node[part] = {}
+        node = node[part]
     if isinstance(node, list):
         node[int(last)] = value
     else:

@@ -74,6 +74,9 @@ _HARMLESS = re.compile(
 """Switches, small numbers, references to other variables and paths: no credential is one of them."""
 
 
+OPERATORS = ("AsyncActor", "ScaledObject", "TriggerAuthentication", "ClusterTriggerAuthentication")
+"""Kinds from which an operator makes pods or reads queues: literals anywhere in them may be credentials."""
+_REFERENCES = frozenset({"secretTargetRef", "configMapTargetRef", "valueFrom", "secretKeyRef", "envFrom"})
 HTTP_POLICIES = ("CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy")
 """Kinds of policy whose rules may compare HTTP headers."""
 
@@ -106,7 +109,9 @@ def kubernetes_object(raw: Raw) -> Fields:
         _tidy_metadata(metadata)
     found: Fields = []
     spec = raw.get("spec")
-    if isinstance(spec, dict):
+    if raw.get("kind") in OPERATORS:
+        _operated(spec, "spec", found)
+    elif isinstance(spec, dict):
         _pod_spec(spec, "spec", found)
         for path, holder in (("spec.template", spec.get("template")), ("spec.jobTemplate", spec.get("jobTemplate"))):
             _template(holder, path, found)
@@ -120,6 +125,29 @@ def kubernetes_object(raw: Raw) -> Fields:
                 data[name] = REDACTED
                 found.append((f"data.{name}", CREDENTIAL))
     return found
+
+
+def _operated(value: Any, path: str, found: Fields) -> None:
+    """Takes credentials out of an operator's object, wherever it has containers or settings of its own.
+
+    KEDA's triggers have ``metadata``, a map of settings (KEDA, "Scalers"); references to Secrets stay, for what a Secret
+    is called is no secret.
+    """
+    if isinstance(value, dict):
+        _container(value, path, found)
+        if isinstance(value.get("metadata"), dict):
+            _tidy_metadata(value["metadata"])
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in list(pairs):
+        if name in _REFERENCES:
+            continue
+        if isinstance(item, str):
+            named = "" if isinstance(name, int) or name in ("name", "key", "parameter") else str(name)
+            if item != REDACTED and is_credential(named, item):
+                value[name] = REDACTED
+                found.append((f"{path}.{name}", CREDENTIAL))
+        elif not (isinstance(value, dict) and name in ("args", "command")):  # taken word by word, as a container's
+            _operated(item, f"{path}.{name}", found)
 
 
 def _headers(value: Any, path: str, found: Fields) -> None:

@@ -16,7 +16,7 @@ from clusterproof._version import __version__
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
-from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, Meta, Snapshot
+from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, Meta, Snapshot, UnknownField
 from clusterproof.sources import completeness, identity
 from clusterproof.sources.batches import Batch
 from clusterproof.sources.clierrors import Failure
@@ -35,12 +35,14 @@ class Answer(msgspec.Struct, frozen=True):
         items: the objects as the API gave them, JSON text or plain values, not yet redacted.
         coverage: per scope: complete, or what stopped it. At least one; of one scope one.
         gathered: objects that were redacted and typed page by page while they were read; ``items`` is empty then.
+        unknown: fields of the objects of ``items`` that could not be read.
     """
 
     kind: Kind[Any]
     items: tuple[bytes | msgspec.Raw | Raw, ...] = ()
     coverage: tuple[Coverage, ...] = (Coverage(EVERYWHERE),)
     gathered: Gathered | None = None
+    unknown: tuple[UnknownField, ...] = ()
 
 
 def assemble(
@@ -129,6 +131,9 @@ def _take(tables: dict[str, Gathered], answer: Answer) -> Unknown | None:
     held = tables.setdefault(name, Gathered(answer.kind))
     fresh = answer.gathered or Gathered(answer.kind)
     odd = gather(fresh, answer.items)
+    for field in answer.unknown:
+        if field.key in fresh.lines:
+            fresh.unknown.setdefault(field.key, []).append((field.path, field.unknown))
     for key in fresh.lines:
         if key not in held.lines:
             held.lines[key], held.where[key] = fresh.lines[key], fresh.where[key]

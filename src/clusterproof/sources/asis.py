@@ -21,6 +21,7 @@ from clusterproof.snapshot.redact import (
     HIDDEN,
     HTTP_POLICIES,
     LAST_APPLIED,
+    OPERATORS,
     credential_word,
     is_credential,
     secret_text,
@@ -81,7 +82,7 @@ class AsIs:
     """
 
     def __init__(self, kind: Kind[Any], api_version: str) -> None:
-        special = kind in (kinds.HELM_RELEASES, kinds.CONFIG_MAPS) or kind.wire in HTTP_POLICIES
+        special = kind in (kinds.HELM_RELEASES, kinds.CONFIG_MAPS) or kind.wire in (*HTTP_POLICIES, *OPERATORS)
         self._never = kind.origin != "kubernetes" or special
         self._api_version = msgspec.Raw(_encode(api_version))
         self._harmless: set[bytes] = set()

@@ -7,10 +7,12 @@ from typing import Any
 
 from clusterproof.errors import InputError
 from clusterproof.snapshot import kinds
+from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
-from clusterproof.sources import hints
+from clusterproof.sources import composed, hints, pieces
 from clusterproof.sources.batches import WHOLE, Batch, Found, is_set, one_page
+from clusterproof.sources.clierrors import Failure
 from clusterproof.sources.documents import Document, items, plain
 from clusterproof.sources.files import File
 
@@ -20,6 +22,9 @@ _GATEWAY_TABLE = re.compile(r"tgw-rtb-[0-9a-f]{8,17}")
 _AWS_IDS: dict[str, Kind[Any]] = {
     "SecurityGroupRuleId": kinds.SECURITY_GROUP_RULES,
     "IpPermissions": kinds.SECURITY_GROUPS,
+    "NatGatewayId": kinds.NAT_GATEWAYS,
+    "VpcEndpointId": kinds.VPC_ENDPOINTS,
+    "InstanceProfileId": kinds.INSTANCE_PROFILES,
     "SubnetId": kinds.SUBNETS,
     "RouteTableId": kinds.ROUTE_TABLES,
     "NetworkAclId": kinds.NETWORK_ACLS,
@@ -55,10 +60,12 @@ def answer(top: dict[str, Any], document: Document, file: File, found: Found) ->
     if isinstance(version, dict) and isinstance(version.get("gitVersion"), str):
         found.kubernetes_version = version["gitVersion"]
         found.recognised = True
+    if composed.answer(top, where, file.stem, coverage, found):
+        return
     aside = []
     for member, value in top.items():
         kind = hints.kind_of_member(member)
-        if kind is None:
+        if kind is None or kind.name in pieces.IDENTITY:  # other services have such members too
             if member[:1].isupper() and isinstance(plain(value, where, member), list):
                 aside.append(member)
             continue
@@ -185,3 +192,16 @@ def bare_list(top: list[Any], first: dict[str, Any], where: str) -> Batch | None
                 return Batch(kinds.POD_IDENTITY_ASSOCIATIONS, top, where, "", None)
             return Batch(kind, top, where, "", None if kind in _ONE_EACH else WHOLE)
     return None
+
+
+def empty_list(kind: Kind[Any], where: str, found: Found) -> None:
+    """``[]`` in a file that is named after a kind of AWS: no command of docs/inputs.md prints that, so it proves nothing.
+
+    All of them print a member even where there is none of it (``{"SecurityGroups": []}``); the file was cut down or made
+    by another command, and which one its name does not say.
+    """
+    what = f"{where} is an empty list without the member that {kind.command.partition(' --')[0]} prints"
+    again = f"run: {kind.command} > {kind.name}.json"
+    found.failures.append(Failure(kind, EVERYWHERE, Unknown(Cause.INCOMPLETE, what, again)))
+    found.notes.append(f"{what}; it was left aside")
+    found.recognised = True

@@ -25,9 +25,10 @@ class Batch:
         path: where in the document the items stand, e.g. ``items``.
         coverage: what the document says of completeness; None when it says nothing (single objects).
         wire: the Kubernetes kind to fill in where items lack it.
+        told: of kinds that are made of pieces: the members that the items tell; None when they tell all of themselves.
     """
 
-    __slots__ = ("coverage", "items", "kind", "path", "where", "wire")
+    __slots__ = ("coverage", "items", "kind", "path", "told", "where", "wire")
 
     def __init__(
         self, kind: Kind[Any], found: list[Any], where: str, path: str, coverage: Coverage | None, wire: str = ""
@@ -38,6 +39,7 @@ class Batch:
         self.path = path
         self.coverage = coverage
         self.wire = wire
+        self.told: frozenset[str] | None = None
 
 
 class Found:

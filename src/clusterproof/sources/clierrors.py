@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.sources.hints import kind_of_operation, kind_of_resource
@@ -23,6 +24,24 @@ _UNREACHABLE = re.compile(
     r"Unable to connect to the server|The connection to the server .* was refused|Could not connect to the endpoint"
 )
 
+_DETAILS = "iam:GetAccountAuthorizationDetails"
+_OTHER_CALLS: dict[str, tuple[tuple[Kind[Any], str, str], ...]] = {
+    "GetAccountAuthorizationDetails": (
+        (kinds.ROLES, _DETAILS, kinds.ROLES.command),
+        (kinds.POLICIES, _DETAILS, kinds.POLICIES.command),
+    ),
+    "ListInstanceProfiles": ((kinds.INSTANCE_PROFILES, "iam:ListInstanceProfiles", kinds.INSTANCE_PROFILES.command),),
+    "ListBuckets": ((kinds.BUCKETS, kinds.BUCKETS.permission, kinds.BUCKETS.command),),
+    "ListKeys": ((kinds.KEYS, "kms:ListKeys", "aws kms list-keys --output json"),),
+    "ListOpenIDConnectProviders": (
+        (
+            kinds.OIDC_PROVIDERS,
+            "iam:ListOpenIDConnectProviders",
+            "aws iam list-open-id-connect-providers --output json",
+        ),
+    ),
+}
+"""Calls that a dump makes and that are not those of their kinds' own permissions: kind, action, command."""
 _DENIED_CODES = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "UnauthorizedException", "403"}
 _THROTTLED_CODES = {"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 
@@ -45,9 +64,14 @@ def failures(text: str) -> list[Failure]:
     """Every failed call that a text reports and that reads a kind of ours."""
     found: list[Failure] = []
     for match in _AWS.finditer(text):
+        if match["code"] == "AWSOrganizationsNotInUseException":
+            found.append(Failure(kinds.ORGANIZATIONS, "", None))
+            continue
         kind = kind_of_operation(match["operation"])
         if kind is not None:
-            found.append(Failure(kind, "", _aws_unknown(kind, match["code"])))
+            found.append(Failure(kind, "", _aws_unknown(kind, match["code"], kind.permission, kind.command)))
+        for other, action, command in _OTHER_CALLS.get(match["operation"], ()):
+            found.append(Failure(other, "", _aws_unknown(other, match["code"], action, command)))
     for match in _FORBIDDEN.finditer(text):
         kind = kind_of_resource(match["resource"], match["group"])
         if kind is not None:
@@ -84,16 +108,27 @@ def first_words(data: bytes) -> str:
     return line if len(line) <= 60 else line[:57] + "..."
 
 
-def _aws_unknown(kind: Kind[Any], code: str) -> Unknown:
-    again = f"run: {kind.command} > {kind.name}.json"
+def aws_errors(text: str) -> list[tuple[str, str]]:
+    """Every failed call of AWS that a text reports: the error's code and the operation."""
+    return [(match["code"], match["operation"]) for match in _AWS.finditer(text)]
+
+
+def unknown_of(code: str, what: str, permission: str, again: str) -> Unknown:
+    """Why something could not be read, by the error's code.
+
+    Args:
+        code: as AWS writes it.
+        what: what could not be read, with the code, as one clause.
+        permission: the IAM action that reading it needs.
+        again: what to run.
+    """
     if code in _DENIED_CODES:
-        return Unknown(
-            Cause.DENIED,
-            f"{kind.name} could not be read: AWS answered {code}",
-            f"grant {kind.permission}, then {again}",
-        )
+        return Unknown(Cause.DENIED, what, f"grant {permission}, then {again}")
     if code in _THROTTLED_CODES:
-        return Unknown(
-            Cause.THROTTLED, f"{kind.name} could not be read: AWS answered {code}", f"wait a minute, then {again}"
-        )
-    return Unknown(Cause.ERROR, f"{kind.name} could not be read: AWS answered {code}", again)
+        return Unknown(Cause.THROTTLED, what, f"wait a minute, then {again}")
+    return Unknown(Cause.ERROR, what, again)
+
+
+def _aws_unknown(kind: Kind[Any], code: str, permission: str, command: str) -> Unknown:
+    what = f"{kind.name} could not be read: AWS answered {code}"
+    return unknown_of(code, what, permission, f"run: {command} > {kind.name}.json")

@@ -18,6 +18,10 @@ CUSTOM: tuple[Kind[Any], ...] = (
     kinds.NODE_POOLS,
     kinds.EC2_NODE_CLASSES,
     kinds.NODE_CLASSES,
+    kinds.ASYNC_ACTORS,
+    kinds.SCALED_OBJECTS,
+    kinds.TRIGGER_AUTHENTICATIONS,
+    kinds.CLUSTER_TRIGGER_AUTHENTICATIONS,
     *kinds.OTHER_POLICIES,
 )
 """Kinds that a CustomResourceDefinition brings: where none defines them, there are no objects."""

@@ -12,11 +12,13 @@ from clusterproof.snapshot.compare import canonical
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, MemoryLines, Table, UnknownField
+from clusterproof.sources import pieces
 from clusterproof.sources.asis import AsIs
 from clusterproof.sources.batches import Batch
 from clusterproof.sources.clierrors import Failure
 from clusterproof.sources.documents import decode, wrong_type
 from clusterproof.sources.hints import api_version_of
+from clusterproof.sources.parts import Parts, together
 
 Raw = dict[str, Any]
 
@@ -35,6 +37,7 @@ class Gathered:
         unknown: fields of objects that redaction made unknown.
         coverage: what each file said of completeness.
         failures: what could not be read.
+        parts: of kinds that are made of pieces: which were given.
     """
 
     def __init__(self, kind: Kind[Any], cluster: str = "") -> None:
@@ -46,6 +49,7 @@ class Gathered:
         self.unknown: dict[str, redact.Fields] = {}
         self.coverage: list[Coverage] = []
         self.failures: list[Failure] = []
+        self.parts = Parts(kind) if pieces.of(kind) else None
         self.seen = False
         self._decoder = msgspec.json.Decoder(kind.type)
         self._encoder = msgspec.json.Encoder()
@@ -106,9 +110,13 @@ class Gathered:
     def _keep(self, key: str, line: bytes, typed: Any, fields: redact.Fields, batch: Batch) -> None:
         if self.kind.name in _NOUNS and self._of_another_cluster(key, typed, batch):
             return
+        if self.parts is not None:
+            self.parts.tell(key, batch.told)
         if key in self.lines:
             held = self.lines[key]
             if held != line and canonical(msgspec.json.decode(held)) != canonical(msgspec.json.decode(line)):
+                if self._merged(key, held, line):
+                    return
                 raise InputError(
                     f"{self.kind.wire} {key} differs from the one in {self.where[key]}; keep one of the two files",
                     where=batch.where,
@@ -120,6 +128,20 @@ class Gathered:
             self.typed[key] = typed
         if fields:
             self.unknown[key] = fields
+
+    def _merged(self, key: str, held: bytes, line: bytes) -> bool:
+        """Puts two texts of one object together, where it is made of pieces; whether they go together."""
+        both = together(held, line) if self.parts is not None else None
+        if both is None:
+            return False
+        self.lines[key] = both
+        self.typed[key] = self._decoder.decode(both)
+        return True
+
+    def replace(self, key: str, members: Raw) -> None:
+        """Sets members of one object."""
+        self.lines[key] = self._encoder.encode({**msgspec.json.decode(self.lines[key]), **members})
+        self.typed[key] = self._decoder.decode(self.lines[key])
 
     def _of_another_cluster(self, key: str, typed: Any, batch: Batch) -> bool:
         """Whether a node group (add-on …) is of a cluster that was not chosen; two may have some of one name."""

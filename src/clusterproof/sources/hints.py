@@ -10,11 +10,15 @@ from clusterproof.snapshot.kinds import ALL, BY_NAME, Kind
 _SHORT = {
     "cj": "cronjobs",
     "cm": "configmaps",
+    "clustertriggerauth": "clustertriggerauthentications",
     "crd": "customresourcedefinitions",
     "crds": "customresourcedefinitions",
+    "asya": "asyncactors",
+    "asyas": "asyncactors",
     "deploy": "deployments",
     "ds": "daemonsets",
     "ep": "endpoints",
+    "hpa": "horizontalpodautoscalers",
     "netpol": "networkpolicies",
     "no": "nodes",
     "ns": "namespaces",
@@ -30,11 +34,22 @@ _SHORT = {
     "secret": "helmreleases",
     "secrets": "helmreleases",
     "sgp": "securitygrouppolicies",
+    "so": "scaledobjects",
     "sts": "statefulsets",
     "svc": "services",
+    "ta": "triggerauthentications",
+    "triggerauth": "triggerauthentications",
 }
 """kubectl's short names and those of support bundles. Of Secrets only Helm releases are kept."""
 
+_VERSIONS = {
+    "crd.k8s.amazonaws.com": "v1alpha1",
+    "vpcresources.k8s.aws": "v1beta1",
+    "autoscaling": "v2",
+    "asya.sh": "v1alpha1",
+    "keda.sh": "v1alpha1",
+}
+"""Versions of groups that have no v1, or in which v1 says less."""
 _LEGACY_GROUPS = {"extensions"}
 """API groups that once held kinds which have moved (Deployment, NetworkPolicy)."""
 
@@ -98,7 +113,7 @@ def kind_of_operation(operation: str) -> Kind[Any] | None:
 
 def api_version_of(kind: Kind[Any]) -> str:
     """The ``apiVersion`` to fill in where a typed list left it out."""
-    version = {"crd.k8s.amazonaws.com": "v1alpha1", "vpcresources.k8s.aws": "v1beta1"}.get(kind.group, "v1")
+    version = _VERSIONS.get(kind.group, "v1")
     return f"{kind.group}/{version}" if kind.group else version
 
 

@@ -27,7 +27,7 @@ from clusterproof.sources.greeting import Greeting, of_aws
 from clusterproof.sources.kubernetes_api.options import ClusterOptions, ClusterRead
 from clusterproof.sources.kubernetes_api.options import Identity as ClusterIdentity
 from clusterproof.sources.permissions import needed_kinds
-from clusterproof.sources.together import GivenUp, NodesNeed, check_same
+from clusterproof.sources.together import GivenUp, NodesNeed, Resolve, check_same
 
 Observer = Callable[[str], None]
 
@@ -77,6 +77,7 @@ def read_live(
     options: LiveOptions,
     *,
     kinds: Collection[Kind[Any]] | None = None,
+    resolve: Resolve | None = None,
     observer: Observer | None = None,
     greet: Callable[[Greeting], None] | None = None,
     time: str = "",
@@ -87,6 +88,7 @@ def read_live(
     Args:
         options: which ones.
         kinds: what to read; everything that any check reads when None.
+        resolve: says, from what the cluster gave, which queues, buckets and roles are meant besides; None: no others.
         observer: is told progress, one call at a time.
         greet: is given who reads before anything is read; what it raises ends the reading. Called once more, with the
             problem alone, where the cluster turns out to be unreadable after all.
@@ -100,7 +102,8 @@ def read_live(
         KeyboardInterrupt: the user ended it; all requests are given up.
     """
     wanted = tuple(kinds) if kinds is not None else needed_kinds()
-    return _Reading(options, wanted, observer, greet, os.environ if environ is None else environ).read(time)
+    reading = _Reading(options, wanted, observer, greet, os.environ if environ is None else environ, resolve)
+    return reading.read(time)
 
 
 class _Reading:
@@ -113,6 +116,7 @@ class _Reading:
         observer: Observer | None,
         greet: Callable[[Greeting], None] | None,
         environ: Mapping[str, str],
+        resolve: Resolve | None,
     ) -> None:
         self._options = options
         self._wanted = wanted
@@ -123,7 +127,7 @@ class _Reading:
         self._events: queue.SimpleQueue[tuple[str, str, Any]] = queue.SimpleQueue()
         self._released = threading.Event()
         self._given_up = threading.Event()
-        self._needs = NodesNeed(self._given_up)
+        self._needs = NodesNeed(self._given_up, resolve)
         self._says: ClusterIdentity | None = None
         self._cluster: ClusterRead | None = None
         self._account: AccountRead | None = None

@@ -14,7 +14,7 @@ from clusterproof.errors import InputError, UsageError
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kinds import ALL, Kind
 from clusterproof.snapshot.snapshot import MemoryLines, Meta, Snapshot, Table
-from clusterproof.sources import completeness, identity
+from clusterproof.sources import completeness, composed, identity
 from clusterproof.sources.batches import Batch, Found
 from clusterproof.sources.clierrors import MAX_ERROR_BYTES, failures, first_words, is_error_text
 from clusterproof.sources.documents import as_utf8, json_documents, looks_like_json
@@ -211,11 +211,17 @@ class _Loading:
             return False
         text = data.decode("utf-8", "replace")
         found = failures(text)
+        name = file.hint.rsplit("/", 1)[-1].rpartition(".")[0]
+        pieces = composed.failed(text, name)
+        for kind, key, operation, why in pieces:
+            parts = self._gathered(kind).parts
+            if parts is not None:
+                parts.stopped[key, operation] = why
         for failure in found:
             self._gathered(failure.kind).failures.append(failure)
             self.notes.append(f'{file.where}: holds the error "{first_words(data)}"')
-        if found or not is_error_text(text):
-            return bool(found)
+        if found or pieces or not is_error_text(text):
+            return bool(found or pieces)
         if file.explicit:
             raise InputError(f'holds only the error "{first_words(data)}"; run the command again', where=file.where)
         self.notes.append(f'{file.where}: left aside, it holds only the error "{first_words(data)}"')
@@ -253,6 +259,7 @@ class _Loading:
                     where=self.snapshots[metas.index(other)][0],
                 )
         completeness.settle(self.tables, read.cluster, asked, bundle=self.bundle, elsewhere=set(untouched))
+        composed.finish(self.tables)
         tables = {name: gathered.table() for name, gathered in self.tables.items()} | untouched
         completeness.note_single_namespace(self.tables, self.notes)
         notes = [note for other in metas for note in other.notes] + self.notes
@@ -279,9 +286,12 @@ class _Loading:
             if isinstance(table.lines, MemoryLines)
             else [table.lines.line(i) for i in range(len(table))]
         )
+        before = {key: set(told) for key, told in gathered.parts.given.items()} if gathered.parts else {}
         gathered.add(Batch(table.kind, list(lines), where, "", None, table.kind.wire))
         gathered.coverage += table.coverage
         for item in table.unknown_fields:
+            if item.path in before.get(item.key, ()):  # a file gives what the snapshot lacks
+                continue
             known = gathered.unknown.setdefault(item.key, [])
             if (item.path, item.unknown) not in known:
                 known.append((item.path, item.unknown))

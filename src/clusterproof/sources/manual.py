@@ -7,8 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kinds import ALL, Kind
+from clusterproof.sources import pieces
 
 _COSTS = {
     "nodes": "where pods may run now is unknown; node groups are judged from their templates only",
@@ -75,6 +78,23 @@ _COSTS = {
     "transit-gateway-routes": "as for the attachments",
     "managed-prefix-lists": "rules and routes that name a prefix list cannot be decided",
     "prefix-list-entries": "as for the lists themselves",
+    "roles": "what a role may do, and who may use it, is unknown",
+    "policies": "as for roles, where one has a policy of IAM's own or of the account",
+    "instance-profiles": "the roles of nodes whose node group does not name one are unknown",
+    "open-id-connect-providers": "whether IAM knows the cluster's service accounts (IRSA) is unknown",
+    "organizations": "whether service control policies deny what a role may do is unknown, unless a parameter says so",
+    "queues": "attributes of queues, and their policies, are unknown",
+    "queue-urls": "whether all queues were described is unknown",
+    "buckets": "settings of buckets, and their policies, are unknown",
+    "keys": "whether a key rotates, and who may use it, is unknown",
+    "nat-gateways": "ways out of the network are unknown",
+    "vpc-endpoints": "as for NAT gateways; what an endpoint's policy denies is unknown",
+    "horizontalpodautoscalers": "whether one rests on metrics that nothing serves is unknown",
+    "csidrivers": "which drivers serve volumes is unknown",
+    "asyncactors": "which actors there are is unknown",
+    "scaledobjects": "what KEDA scales, and by which queue, is unknown",
+    "triggerauthentications": "as which role KEDA reads a queue is unknown",
+    "clustertriggerauthentications": "as for TriggerAuthentications",
     **dict.fromkeys(
         (kind.name for kind in kinds.CALLERS),
         "which Services the API server calls is unknown to requirements that ask it (`services_of`); no other rests on it",
@@ -89,29 +109,77 @@ _COSTS = {
         "what such policies allow or refuse is unknown (only where its CRD is installed and the cluster's engine reads them)",
     ),
 }
-_LOOPS: tuple[tuple[Kind[Any], Kind[Any], str, str, str], ...] = (
-    (kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, "NAME", "nodegroups[]", "nodegroup-"),
-    (kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, "NAME", "fargateProfileNames[]", "fargateprofile-"),
-    (kinds.ADDONS, kinds.ADDON_NAMES, "NAME", "addons[]", "addon-"),
-    (
-        kinds.POD_IDENTITY_ASSOCIATIONS,
-        kinds.POD_IDENTITY_ASSOCIATION_IDS,
-        "ID",
-        "associations[].associationId",
-        "podidentityassociation-",
-    ),
-    (kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS, "ID", "PrefixLists[].PrefixListId", ""),
-    (
-        kinds.TRANSIT_GATEWAY_ROUTES,
-        kinds.TRANSIT_GATEWAY_ATTACHMENTS,
-        "ID",
-        "TransitGatewayAttachments[].Association.TransitGatewayRouteTableId",
-        "",
-    ),
-)
-"""What is asked one by one: the kind, the kind that lists them, what stands for one in the command, the list's members
-as a JMESPath, and how the names of the files begin."""
-_LOOPED = {kind.name for kind, *_ in _LOOPS}
+
+
+class _Loop(msgspec.Struct, frozen=True):
+    """What is asked one by one.
+
+    Attributes:
+        variable: what stands for one in the script.
+        listing: prints them as text.
+        each: commands, and the names of their files.
+    """
+
+    variable: str
+    listing: str
+    each: tuple[tuple[str, str], ...]
+
+
+def _described(kind: Kind[Any], listing: Kind[Any], placeholder: str, query: str, prefix: str) -> _Loop:
+    """A kind whose command prints one, and the kind that lists them; the list's members as a JMESPath."""
+    variable = placeholder.lower()
+    one = _shell(kind).replace(f" {placeholder} ", f' "${variable}" ')
+    listed = _shell(listing).replace("--output json", f"--output text --query '{query}'")
+    return _Loop(variable, listed, ((one, f"{prefix}${variable}"),))
+
+
+def _pieced(kind: Kind[Any], variable: str, listing: str, short: str = "") -> _Loop:
+    """A kind that is made of pieces; ``short`` is what stands for one in names of files."""
+    short = short or f"${variable}"
+    noun = pieces.NOUNS[kind.name]
+    each = ((piece.command(f'"${variable}"'), f"{noun}-{short}-{piece.word}") for piece in pieces.of(kind))
+    return _Loop(variable, f"aws {listing}", tuple(each))
+
+
+def _loops() -> tuple[_Loop, ...]:
+    return (
+        _described(kinds.NODEGROUPS, kinds.NODEGROUP_NAMES, "NAME", "nodegroups[]", "nodegroup-"),
+        _described(
+            kinds.FARGATE_PROFILES, kinds.FARGATE_PROFILE_NAMES, "NAME", "fargateProfileNames[]", "fargateprofile-"
+        ),
+        _described(kinds.ADDONS, kinds.ADDON_NAMES, "NAME", "addons[]", "addon-"),
+        _described(
+            *(kinds.POD_IDENTITY_ASSOCIATIONS, kinds.POD_IDENTITY_ASSOCIATION_IDS, "ID"),
+            *("associations[].associationId", "podidentityassociation-"),
+        ),
+        _described(kinds.PREFIX_LIST_ENTRIES, kinds.MANAGED_PREFIX_LISTS, "ID", "PrefixLists[].PrefixListId", ""),
+        _described(
+            *(kinds.TRANSIT_GATEWAY_ROUTES, kinds.TRANSIT_GATEWAY_ATTACHMENTS, "ID"),
+            *("TransitGatewayAttachments[].Association.TransitGatewayRouteTableId", ""),
+        ),
+        _pieced(
+            *(kinds.OIDC_PROVIDERS, "arn"),
+            "iam list-open-id-connect-providers --output text --query 'OpenIDConnectProviderList[].Arn'",
+            short="${arn##*/}",
+        ),
+        _pieced(kinds.QUEUES, "url", "sqs list-queues --output text --query 'QueueUrls[]||`[]`'", short="${url##*/}"),
+        _pieced(kinds.BUCKETS, "name", "s3api list-buckets --output text --query 'Buckets[].Name'"),
+        _pieced(kinds.KEYS, "id", "kms list-keys --output text --query 'Keys[].KeyId'"),
+    )
+
+
+_LISTS = {
+    kinds.OIDC_PROVIDERS.name: "aws iam list-open-id-connect-providers --output json",
+    kinds.KEYS.name: "aws kms list-keys --output json",
+}
+"""What is run once for kinds whose own command prints one: it says which there are."""
+_LOOPED = {
+    kind.name
+    for kind in (
+        *(kind for kind, _, _ in kinds.DESCRIBED),
+        *(kinds.PREFIX_LIST_ENTRIES, kinds.TRANSIT_GATEWAY_ROUTES, kinds.QUEUES),
+    )
+}
 _QUIET = " 2>&1"
 
 
@@ -123,25 +191,26 @@ def cost(kind: Kind[Any]) -> str:
 def script() -> str:
     """A POSIX shell script that makes a full dump of one cluster; needs ``CLUSTER`` and the usual credentials."""
     lines = ["set -u", "CLUSTER=${CLUSTER:?the name of the EKS cluster}", "mkdir -p dump && cd dump || exit", ""]
-    lines += [f"{_shell(kind)} > {kind.name}.json{_QUIET}" for kind in ALL if kind.name not in _LOOPED]
+    once = [kind for kind in ALL if kind.name not in _LOOPED]
+    lines += [f"{_LISTS.get(kind.name) or _shell(kind)} > {kind.name}.json{_QUIET}" for kind in once]
     lines.append("")
-    for kind, listing, placeholder, query, prefix in _LOOPS:
-        variable = placeholder.lower()
-        listed = _shell(listing).replace("--output json", f"--output text --query '{query}'")
-        one = _shell(kind).replace(f" {placeholder} ", f' "${variable}" ')
-        lines += [
-            f"for {variable} in $({listed}); do",
-            f'  {one} > "{prefix}${variable}.json"{_QUIET}',
-            "done",
-        ]
+    for loop in _loops():
+        lines.append(f"for {loop.variable} in $({loop.listing}); do")
+        lines += [f'  {command} > "{name}.json"{_QUIET}' for command, name in loop.each]
+        lines.append("done")
     return "\n".join(lines) + "\n"
 
 
 def table() -> str:
-    """One Markdown row per kind: the command, the permission it needs, what is unknown without it."""
+    """One Markdown row per kind: the command, the permissions it needs, what is unknown without it."""
     rows = ["| kind | command | permission | without it |", "|---|---|---|---|"]
-    rows += [f"| {kind.name} | `{kind.command}` | `{kind.permission}` | {_COSTS[kind.name]} |" for kind in ALL]
+    rows += [f"| {kind.name} | `{kind.command}` | {_permissions(kind)} | {_COSTS[kind.name]} |" for kind in ALL]
     return "\n".join(rows) + "\n"
+
+
+def _permissions(kind: Kind[Any]) -> str:
+    own = [item.permission for item in pieces.of(kind)]
+    return ", ".join(f"`{name}`" for name in dict.fromkeys((kind.permission, *kind.also, *own)))
 
 
 def _shell(kind: Kind[Any]) -> str:

@@ -1,11 +1,12 @@
 """The least rights that reading live needs, derived from the registry that the readers use.
 
-Every call that reads a kind needs the one permission that the registry names for it,
-and the readers make no other calls that need one: ``sts:GetCallerIdentity`` cannot be
-denied, and Kubernetes lets everyone who is authenticated ask for its version, its API
-groups and their own rights (ClusterRoles ``system:public-info-viewer``,
-``system:discovery`` and ``system:basic-user``). ``eks:ListClusters`` is asked for only
-where no cluster is named, or the one that is named is not there.
+Every call that reads a kind needs the permission that the registry names for it, or one
+of the further ones where an object is made of several answers. The readers make no other
+calls that need one: ``sts:GetCallerIdentity`` cannot be denied, and Kubernetes lets
+everyone who is authenticated ask for its version, its API groups and their own rights
+(ClusterRoles ``system:public-info-viewer``, ``system:discovery`` and
+``system:basic-user``). ``eks:ListClusters`` is asked for only where no cluster is named,
+or the one that is named is not there.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import msgspec
 
 from clusterproof.snapshot import kinds as registry
 from clusterproof.snapshot.kinds import ALL, BY_NAME, HELM_RELEASES, Kind
+from clusterproof.sources.asking import asked_kinds
 
 ROLE = "clusterproof-reader"
 GROUP = "clusterproof-readers"
@@ -34,6 +36,7 @@ ON_REQUEST: tuple[Kind[Any], ...] = (
     registry.POD_IDENTITY_ASSOCIATION_IDS,
     *registry.CALLERS,
     *registry.BALANCERS,
+    *registry.REQUESTED,
 )
 """Kinds that are read for a profile only where it asks: in an expression that names them, or as the end of a path."""
 
@@ -42,32 +45,18 @@ def needed_kinds(profile: Any = None) -> tuple[Kind[Any], ...]:
     """The kinds that checking a profile reads, in the registry's order.
 
     All that placement, reachability and the world read, whatever the profile asks: a path decides every layer that
-    lies on it, and which one decides is known only afterwards. To these come the kinds that the profile's own
-    expressions name, each with the kind that lists which there are.
+    lies on it, and which one decides is known only afterwards. To these come the kinds that the profile's own checks
+    need (:func:`clusterproof.sources.asking.asked_kinds`).
 
     Args:
         profile: a :class:`clusterproof.profiles.model.Profile`, or None for what any profile may ask of AWS.
     """
     from clusterproof.sources.kubernetes_api.options import READ
 
-    named: set[str] = set()
-    for requirement in profile.requirements if profile is not None else ():
-        if requirement.check.cel is not None:
-            named.update(requirement.check.cel.kinds)
-        if requirement.check.reach is not None:
-            named.update(_of_ends(requirement.check.reach))
-    named.update(listing.name for kind, listing, _ in registry.DESCRIBED if kind.name in named)
+    named = asked_kinds(profile) if profile is not None else set()
     always = {kind.name for kind in ALL if (kind.origin == "aws" or kind in READ) and kind not in ON_REQUEST}
     chosen = always | named | ({kind.name for kind in ON_REQUEST} if profile is None else set())
     return tuple(kind for kind in ALL if kind.name in chosen and kind.name in BY_NAME)
-
-
-def _of_ends(reach: Any) -> set[str]:
-    """The kinds that the ends of a path need, which no other path does."""
-    found = set(reach.to.services_of)
-    if reach.from_.load_balancer or reach.by == "load-balancer":
-        found.update(kind.name for kind in registry.BALANCERS)
-    return found
 
 
 def rules(kinds: Iterable[Kind[Any]]) -> dict[str, tuple[str, ...]]:
@@ -81,8 +70,8 @@ def rules(kinds: Iterable[Kind[Any]]) -> dict[str, tuple[str, ...]]:
 
 
 def actions(kinds: Iterable[Kind[Any]]) -> tuple[str, ...]:
-    """IAM: the actions, sorted."""
-    return tuple(sorted({kind.permission for kind in kinds if kind.origin == "aws"}))
+    """IAM: the actions, sorted; of objects that are the answers of several calls, those of all of them."""
+    return tuple(sorted({action for kind in kinds if kind.origin == "aws" for action in (kind.permission, *kind.also)}))
 
 
 def rbac(kinds: Iterable[Kind[Any]], *, group: str = GROUP, logs: bool = False) -> str:

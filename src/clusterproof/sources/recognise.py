@@ -17,7 +17,7 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage
 from clusterproof.sources import hints
-from clusterproof.sources.awsanswers import answer, bare_list
+from clusterproof.sources.awsanswers import answer, bare_list, empty_list
 from clusterproof.sources.batches import WHOLE, Batch, Found, is_set, one_page
 from clusterproof.sources.clierrors import Failure, failures
 from clusterproof.sources.documents import Document, decode, items, plain, wrong_type
@@ -247,7 +247,9 @@ def _bare_list(top: list[Any], document: Document, file: File, found: Found) -> 
     bundle_kind = hints.bundle_hint(file.hint)[0] if file.bundle else None
     if not top:
         kind = bundle_kind or hints.kind_of_name(file.stem)
-        if kind is not None:
+        if kind is not None and kind.origin == "aws":
+            empty_list(kind, where, found)
+        elif kind is not None:
             batch = Batch(kind, [], where, "", WHOLE)
             batch.coverage = _scoped(batch, file, "")
             found.batches.append(batch)

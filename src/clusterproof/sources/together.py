@@ -5,8 +5,8 @@ A kubeconfig may say nothing of the account behind it (a tunnel, a bastion, anot
 
 from __future__ import annotations
 
-import re
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,11 +14,16 @@ import msgspec
 from clusterproof.errors import InputError
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.kinds import Kind
-from clusterproof.sources.aws_api.records import AccountRead, Needed
+from clusterproof.snapshot.snapshot import MemoryLines, Meta, Snapshot, Table, UnknownField
+from clusterproof.sources.answers import Answer
+from clusterproof.sources.aws_api.records import AccountRead, Asked, Named, Needed
 from clusterproof.sources.kubernetes_api.options import ClusterRead
+from clusterproof.sources.naming import instance_ids, names
 
 _INSTANCE_TYPE = "node.kubernetes.io/instance-type"
-_INSTANCE = re.compile(r"aws:///[^/]*/(?P<id>i-[0-9a-f]+)")
+
+Resolve = Callable[[Snapshot], Asked]
+"""What a profile reads besides, from what the cluster gave: its parameters may be found there."""
 
 
 class GivenUp(Exception):  # noqa: N818 - it ends a thread, nothing is wrong
@@ -33,10 +38,12 @@ class NodesNeed:
 
     instances: tuple[str, ...] | None = None
 
-    def __init__(self, given_up: threading.Event) -> None:
+    def __init__(self, given_up: threading.Event, resolve: Resolve | None = None) -> None:
         self.ready = threading.Event()
         self._given_up = given_up
+        self._resolve = resolve
         self._found = Needed()
+        self._answers: tuple[Answer, ...] = ()
 
     def know(self, read: ClusterRead) -> None:
         """Takes what was read."""
@@ -49,6 +56,7 @@ class NodesNeed:
         nodes = tables.get(kinds.NODES.name)
         types = {node.metadata.labels.get(_INSTANCE_TYPE, "") for node in nodes.typed.values()} if nodes else set()
         self._found = Needed(instance_types=tuple(sorted(types - {""})), every_instance_type=pools)
+        self._answers = read.answers
         self.ready.set()
 
     @property
@@ -61,11 +69,31 @@ class NodesNeed:
         """Whether a provisioner may choose any type."""
         return self._when_ready().every_instance_type
 
+    def named(self, cluster: str, account: str, region: str, /) -> Named:
+        """What the cluster's objects and the profile name."""
+        self._when_ready()
+        gathered = {item.kind.name: item.gathered for item in self._answers if item.gathered is not None}
+        found = names(gathered)
+        if self._resolve is None:
+            return found
+        tables = {item.kind.name: _table(item) for item in self._answers}
+        meta = Meta(cluster=cluster, account=account, region=region)
+        return msgspec.structs.replace(found, asked=self._resolve(Snapshot(meta, tables)))
+
     def _when_ready(self) -> Needed:
         self.ready.wait()
         if self._given_up.is_set():
             raise GivenUp
         return self._found
+
+
+def _table(answer: Answer) -> Table[Any]:
+    """What was read of a kind, while other kinds are still being read."""
+    gathered = answer.gathered
+    lines = list(gathered.lines.values()) if gathered is not None else []
+    fields = gathered.unknown.items() if gathered is not None else ()
+    unknown = [UnknownField(key, path, why) for key, found in fields for path, why in found]
+    return Table(answer.kind, MemoryLines(lines), answer.coverage, unknown)
 
 
 class _Instance(msgspec.Struct):
@@ -83,7 +111,7 @@ def check_same(cluster: ClusterRead, account: AccountRead) -> None:
     if answer is None or answer.gathered is None or not answer.gathered.typed:
         return
     providers = [node.spec.provider_id for node in answer.gathered.typed.values()]
-    ids = {match["id"] for provider in providers if (match := _INSTANCE.fullmatch(provider))}
+    ids = instance_ids(answer.gathered.typed.values())
     whose = f"context {cluster.identity.context}"
     if not ids:
         if (

@@ -12,6 +12,7 @@ from tests.e2e.moto_account import ACCOUNT, Account, environment
 from tests.e2e.motogateway import attach, of_each_zone
 from tests.sources.aws_api.faults import Proxy, faulty
 from tests.sources.aws_api.motoserver import REGION, extended_moto
+from tests.sources.aws_api.tenant import Tenant, make
 
 WORLD = Path(__file__).resolve().parents[3] / "src" / "clusterproof" / "worlds" / "demo"
 
@@ -63,3 +64,20 @@ def demo(demo_account: Demo, monkeypatch: pytest.MonkeyPatch) -> Demo:
         if name.startswith("AWS_") or name == "NO_PROXY":
             monkeypatch.setenv(name, value)
     return demo_account
+
+
+@pytest.fixture(scope="session")
+def tenant_account() -> Iterator[Tenant]:
+    """Made once; tests only read it, or put back what they change."""
+    with extended_moto() as url, faulty(url) as proxy:
+        yield Tenant(url, proxy, make(url))
+
+
+@pytest.fixture
+def tenant(tenant_account: Tenant, monkeypatch: pytest.MonkeyPatch) -> Tenant:
+    """The tenant's account, with an environment that leads to it and to nothing else."""
+    tenant_account.proxy.reset()
+    for name, value in environment(tenant_account.proxy.url, REGION).items():
+        if name.startswith("AWS_") or name == "NO_PROXY":
+            monkeypatch.setenv(name, value)
+    return tenant_account

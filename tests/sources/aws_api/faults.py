@@ -31,13 +31,23 @@ _EKS = (
     (r"/clusters/[^/]+/pod-identity-associations$", "ListPodIdentityAssociations"),
     (r"/clusters/[^/]+/pod-identity-associations/[^/]+$", "DescribePodIdentityAssociation"),
 )
+_S3 = {
+    "encryption": "GetEncryptionConfiguration",
+    "intelligent-tiering": "GetIntelligentTieringConfiguration",
+    "lifecycle": "GetLifecycleConfiguration",
+    "location": "GetBucketLocation",
+    "policy": "GetBucketPolicy",
+    "publicAccessBlock": "GetBucketPublicAccessBlock",
+    "versioning": "GetBucketVersioning",
+}
+"""The action that each subresource of a bucket needs, by the name that stands in the query."""
 
 
 class Seen:
     """One request.
 
     Attributes:
-        service: as in the signature's scope: ``ec2``, ``eks``, ``autoscaling``, ``sts``.
+        service: as in the signature's scope: ``ec2``, ``eks``, ``autoscaling``, ``sts``, ``iam``, ``s3``.
         action: the IAM action that it needs.
         page: 1 for a first page, 2 where the request holds a token.
         count: how many times this action was asked before and now.
@@ -109,6 +119,12 @@ class Proxy:
         if service == "eks":
             action = next((name for pattern, name in _EKS if re.fullmatch(pattern, path)), path)
             page = 2 if "nextToken=" in query else 1
+        elif service == "s3":
+            named = next((right for name, right in _S3.items() if name in query), path)
+            action, page = "ListAllMyBuckets" if path == "/" else named, 1
+        elif handler.headers.get("X-Amz-Target"):
+            action = handler.headers["X-Amz-Target"].rpartition(".")[2]
+            page = 2 if b'"NextToken"' in body or b'"Marker"' in body else 1
         else:
             form = parse_qs(body.decode())
             action = form.get("Action", [""])[0]
@@ -137,7 +153,8 @@ class Proxy:
                 status, found, text = answer.status, answer.headers, answer.read()
         except urllib.error.HTTPError as error:
             status, found, text = error.code, error.headers, error.read()
-        given = (status, text, found.get("Content-Type", ""), {"x-amzn-errortype": found["x-amzn-errortype"]})
+        names = ("x-amzn-errortype", "x-amzn-requestid")
+        given = (status, text, found.get("Content-Type", ""), {name: found[name] for name in names})
         if self.kept is not None:
             self.kept[asked] = given
         return given
@@ -167,8 +184,9 @@ def refuse(code: str, status: int, message: str = "no", *, page: int = 1, date: 
         if seen.page < page:
             return False
         headers = {"Date": date} if date else {}
-        if seen.service == "eks":
-            text = f'{{"message": "{message}"}}'
+        if seen.service in ("eks", "kms", "organizations", "sqs"):
+            typed = "" if seen.service == "eks" or code.isdigit() else f'"__type": "{code}", '
+            text = f'{{{typed}"message": "{message}"}}'
             extra = {"x-amzn-errortype": code, "x-amzn-requestid": "r-1"}
             send(handler, status, text.encode(), "application/json", headers | extra)
             return True
@@ -177,6 +195,8 @@ def refuse(code: str, status: int, message: str = "no", *, page: int = 1, date: 
                 f"<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>"
                 "<RequestID>r-1</RequestID></Response>"
             )
+        elif seen.service == "s3":
+            text = f"<Error><Code>{code}</Code><Message>{message}</Message><RequestId>r-1</RequestId></Error>"
         else:
             text = (
                 f"<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>"

@@ -1,8 +1,8 @@
 """A moto server, extended by what it lacks, as a process of its own: ``python motoserver.py PORT``.
 
 Added: EKS add-ons and pod identity associations (as real EKS: a list of associations names no role), and in
-describe-cluster the VPC and the cluster security group, which real EKS makes. Mended: routes of transit gateways, and
-the groups of an instance's second and further interfaces.
+describe-cluster the VPC and the cluster security group, which real EKS makes; Intelligent-Tiering of buckets. Mended:
+routes of transit gateways, the groups of an instance's second and further interfaces, and which right S3's calls need.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ REGION = "us-west-2"
 
 _ADDONS: dict[tuple[str, str, str], dict[str, Raw]] = {}
 _ASSOCIATIONS: dict[tuple[str, str, str], dict[str, Raw]] = {}
+_TIERINGS: dict[str, dict[str, str]] = {}
 
 
 def _accepted(_request: Any) -> None:
@@ -92,11 +93,15 @@ def extend() -> None:
             "associationId": identity,
             "associationArn": f"arn:aws:eks:{region}:{account}:podidentityassociation/{cluster}/{identity}",
         }
+        for name in ("targetRoleArn", "externalId", "disableSessionTags", "policy"):
+            if self._get_param(name):
+                held[identity][name] = self._get_param(name)
         return ActionResult({"association": held[identity]})
 
     def list_pod_identity_associations(self: Any) -> Any:
+        summary = ("clusterName", "namespace", "serviceAccount", "associationId", "associationArn")
         held = _ASSOCIATIONS.get(key(self), {}).values()
-        return ActionResult({"associations": [{k: v for k, v in item.items() if k != "roleArn"} for item in held]})
+        return ActionResult({"associations": [{k: item[k] for k in summary} for item in held]})
 
     def describe_pod_identity_association(self: Any) -> Any:
         identity = self._get_param("associationId")
@@ -160,6 +165,43 @@ def extend() -> None:
         urls.url_paths[f"{base}/{path}$"] = urls.response.dispatch
 
 
+def extend_s3() -> None:
+    """Adds Intelligent-Tiering, and the rights that moto takes for others.
+
+    Which action each call needs: Service Authorization Reference, "Actions, resources, and condition keys for Amazon
+    S3".
+    """
+    from moto.s3 import responses
+
+    responses.ACTION_MAP["BUCKET"]["GET"] |= {
+        "encryption": "GetEncryptionConfiguration",
+        "intelligent-tiering": "GetIntelligentTieringConfiguration",
+        "publicAccessBlock": "GetBucketPublicAccessBlock",
+    }
+    plain_get, plain_put = responses.S3Response._bucket_response_get, responses.S3Response._bucket_response_put
+
+    def get(self: Any, bucket_name: str, querystring: Raw) -> Any:
+        if "intelligent-tiering" not in querystring:
+            return plain_get(self, bucket_name, querystring)
+        self._set_action("BUCKET", "GET", querystring)
+        self._authenticate_and_authorize_s3_action(bucket_name=bucket_name)
+        self.backend.head_bucket(bucket_name)
+        held = "".join(text for _, text in sorted(_TIERINGS.get(bucket_name, {}).items()))
+        name = "ListBucketIntelligentTieringConfigurationsOutput"
+        return 200, {}, f"<{name}><IsTruncated>false</IsTruncated>{held}</{name}>"
+
+    def put(self: Any, request: Any, bucket_name: str, querystring: Raw) -> Any:
+        if "intelligent-tiering" not in querystring:
+            return plain_put(self, request, bucket_name, querystring)
+        self.backend.head_bucket(bucket_name)
+        text = self.body.decode()
+        _TIERINGS.setdefault(bucket_name, {})[querystring["id"][0]] = text[text.index("<IntelligentTieringConf") :]
+        return 200, {}, ""
+
+    responses.S3Response._bucket_response_get = get  # type: ignore[method-assign]
+    responses.S3Response._bucket_response_put = put  # type: ignore[method-assign]
+
+
 def free_port() -> int:
     """A port that nothing listens on."""
     with socket.socket() as probe:
@@ -169,13 +211,17 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def extended_moto() -> Iterator[str]:
-    """Runs the server on a free port; gives its URL."""
+def extended_moto(**settings: str) -> Iterator[str]:
+    """Runs the server on a free port; gives its URL.
+
+    Args:
+        settings: variables of moto's own, e.g. ``MOTO_IAM_LOAD_MANAGED_POLICIES="true"``.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(
         [sys.executable, str(Path(__file__)), str(port)],
-        env={**os.environ, "MOTO_ACCOUNT_ID": ACCOUNT},
+        env={**os.environ, "MOTO_ACCOUNT_ID": ACCOUNT, **settings},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -204,5 +250,6 @@ if __name__ == "__main__":
     from moto.server import main
 
     extend()
+    extend_s3()
     os.environ.pop("MOTO_ACCOUNT_ID", None)  # left there, no key could be another account's
     main(["-H", "127.0.0.1", "-p", sys.argv[1]])

@@ -58,6 +58,21 @@ class InstanceState(Ec2, frozen=True):
     name: str = ""
 
 
+class InstanceProfileSpecification(Ec2, frozen=True):
+    """An instance's own (``arn``) or a template's (``arn`` or ``name``)."""
+
+    arn: str = ""
+    name: str = ""
+
+
+class MetadataOptions(Ec2, frozen=True):
+    """How the instance metadata service answers; empty: as the account, the AMI or EC2 has it."""
+
+    http_tokens: str = ""
+    http_put_response_hop_limit: int = 0
+    http_endpoint: str = ""
+
+
 class Instance(Ec2, frozen=True):
     """From describe-instances, one per instance (reservations are flattened by the source)."""
 
@@ -70,6 +85,8 @@ class Instance(Ec2, frozen=True):
     security_groups: tuple[GroupIdentifier, ...] = ()
     network_interfaces: tuple[InstanceInterface, ...] = ()
     state: InstanceState = field(default_factory=InstanceState)
+    iam_instance_profile: InstanceProfileSpecification | None = None
+    metadata_options: MetadataOptions = MetadataOptions()
     tags: tuple[Tag, ...] = ()
 
 
@@ -138,6 +155,8 @@ class LaunchTemplateData(Ec2, frozen=True):
     security_group_ids: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
     network_interfaces: tuple[TemplateInterface, ...] = ()
+    iam_instance_profile: InstanceProfileSpecification | None = None
+    metadata_options: MetadataOptions = MetadataOptions()
 
 
 class LaunchTemplateVersion(Ec2, frozen=True):

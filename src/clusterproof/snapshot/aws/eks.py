@@ -26,10 +26,23 @@ class ComputeConfig(Eks, frozen=True):
     node_pools: tuple[str, ...] = ()
 
 
+class Oidc(Eks, frozen=True):
+    """``issuer`` is a URL with its scheme."""
+
+    issuer: str = ""
+
+
+class ClusterIdentity(Eks, frozen=True):
+    oidc: Oidc = field(default_factory=Oidc)
+
+
 class Cluster(Eks, frozen=True):
     name: str
     arn: str = ""
     version: str = ""
+    platform_version: str = ""
+    role_arn: str = ""
+    identity: ClusterIdentity = field(default_factory=ClusterIdentity)
     endpoint: str = ""
     status: str = ""
     resources_vpc_config: VpcConfig = field(default_factory=VpcConfig)
@@ -77,6 +90,8 @@ class Nodegroup(Eks, frozen=True):
     ami_type: str = ""
     instance_types: tuple[str, ...] = ()
     subnets: tuple[str, ...] = ()
+    node_role: str = ""
+    release_version: str = ""
     labels: dict[str, str] = field(default_factory=dict)
     taints: tuple[NodegroupTaint, ...] = ()
     scaling_config: NodegroupScaling = field(default_factory=NodegroupScaling)
@@ -136,7 +151,11 @@ class AddonName(msgspec.Struct, frozen=True, gc=False):
 
 
 class PodIdentityAssociation(Eks, frozen=True):
-    """The role that the pods of a service account get (EKS API reference, ``PodIdentityAssociation``)."""
+    """The role that the pods of a service account get (EKS API reference, ``PodIdentityAssociation``).
+
+    With ``target_role_arn`` the pods get that role, which ``role_arn`` assumes with ``external_id``; ``policy`` is JSON
+    text, a session policy on top.
+    """
 
     association_id: str
     cluster_name: str = ""
@@ -144,6 +163,10 @@ class PodIdentityAssociation(Eks, frozen=True):
     namespace: str = ""
     service_account: str = ""
     role_arn: str = ""
+    target_role_arn: str = ""
+    external_id: str = ""
+    disable_session_tags: bool = False
+    policy: str = ""
 
 
 class PodIdentityAssociationId(Eks, frozen=True):

@@ -36,6 +36,7 @@ class Subnet(Ec2, frozen=True):
         default=(), name="Ipv6CidrBlockAssociationSet"
     )
     available_ip_address_count: int | None = None
+    map_public_ip_on_launch: bool = False
     owner_id: str = ""
     tags: tuple[Tag, ...] = ()
 

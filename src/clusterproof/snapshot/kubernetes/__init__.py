@@ -26,6 +26,7 @@ from clusterproof.snapshot.kubernetes.called import (
     WebhookClient,
     WebhookConfiguration,
 )
+from clusterproof.snapshot.kubernetes.custom import CustomResource
 from clusterproof.snapshot.kubernetes.devices import (
     DeviceClass,
     ResourceClaim,
@@ -172,6 +173,7 @@ __all__ = [
     "CronJob",
     "CronJobSpec",
     "CsiVolume",
+    "CustomResource",
     "CustomResourceDefinition",
     "DeviceClass",
     "Disk",

@@ -101,6 +101,8 @@ class NodeClassSpec(Obj, frozen=True):
     ami_family: str = ""
     ami_selector_terms: tuple[AmiTerm, ...] = ()
     user_data: str = ""
+    role: str = ""
+    instance_profile: str = ""
     kubelet: KubeletSettings = field(default_factory=KubeletSettings)
 
 

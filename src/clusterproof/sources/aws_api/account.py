@@ -18,6 +18,7 @@ from clusterproof.sources.aws_api.failures import code_of, credentials_failed, e
 from clusterproof.sources.aws_api.merge import merged, unread
 from clusterproof.sources.aws_api.reading import Account
 from clusterproof.sources.aws_api.records import AccountOptions, AccountRead, Identity, Needed, Needs
+from clusterproof.sources.aws_api.requested import read_requested
 from clusterproof.sources.aws_api.session import Source, check_options
 from clusterproof.sources.aws_api.steps import read_networks, read_own
 from clusterproof.sources.aws_api.workers import Call
@@ -82,6 +83,7 @@ def read_account(
     ordered = [home, *(account for account in usable if account is not home)]
     read_own(home, name, wanted, needed or Needed(), run)
     notes = read_networks(ordered, name, wanted, needed or Needed(), run)
+    read_requested(ordered, name, wanted, needed or Needed(), run)
     for account in accounts:
         if not account.identity.usable and account.identity.problem is not None:
             notes.append(str(account.identity.problem))

@@ -11,6 +11,7 @@ import msgspec
 
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
+from clusterproof.snapshot.snapshot import UnknownField
 from clusterproof.sources.aws_api.failures import code_of, explain, not_answered
 from clusterproof.sources.aws_api.records import Identity
 from clusterproof.sources.aws_api.session import Source
@@ -36,6 +37,10 @@ _PAGE = {
 """Most objects per page (EC2 API reference, ``MaxResults`` of each); all other calls allow 100."""
 
 
+_TOKENS = ("NextToken", "nextToken", "NextMarker", "Marker", "ContinuationToken")
+"""What leads to the next page: of most services, of Elastic Load Balancing and KMS, of IAM, of S3."""
+
+
 class Request(msgspec.Struct, frozen=True):
     """One call to make.
 
@@ -47,6 +52,8 @@ class Request(msgspec.Struct, frozen=True):
         member: the answer's member that holds the objects; empty for the kind's own.
         about: what is read, where it is one object, e.g. ``node group gpu``.
         absent: error codes that say that the object does not exist.
+        service: what boto3 calls the service; empty for the kind's own.
+        right: the IAM action that the call needs, where it is called otherwise than the operation.
     """
 
     kind: Kind[Any]
@@ -56,11 +63,18 @@ class Request(msgspec.Struct, frozen=True):
     member: str = ""
     about: str = ""
     absent: frozenset[str] = frozenset()
+    service: str = ""
+    right: str = ""
 
     @property
     def action(self) -> str:
         """The IAM action: service and operation."""
-        return f"{self.kind.group}:{self.operation}" if self.operation else self.kind.permission
+        return self.right or (f"{self.kind.group}:{self.operation}" if self.operation else self.kind.permission)
+
+    @property
+    def call(self) -> str:
+        """The API's name of the call."""
+        return self.operation or self.kind.permission.partition(":")[2]
 
     @property
     def what(self) -> str:
@@ -76,7 +90,10 @@ class Result:
         items: the objects as JSON texts.
         missing: None when all of them were read.
         error: what botocore raised, where it did.
+        unknown: fields of the objects that could not be read.
     """
+
+    unknown: tuple[UnknownField, ...] = ()
 
     def __init__(self, request: Request, call: Call, identity: Identity, region: str) -> None:
         self.request = request
@@ -84,17 +101,10 @@ class Result:
         self.error = call.failure
         self.missing: Unknown | None = None
         what, action = request.what, request.action
-        if isinstance(call.failure, _NoAnswer):
-            self.missing = not_answered(f"{what} could not be read", action)
-        elif isinstance(call.failure, _InCircles):
-            stuck = f"{what} could not be read to the end: {action} in {region} leads to the same page again and again"
-            self.missing = Unknown(Cause.INCOMPLETE, stuck, "read again")
-        elif isinstance(call.failure, _Withheld):
-            self.missing = Unknown(Cause.INCOMPLETE, f"{what} could not be read to the end: {action} gives no more")
-        elif call.failure is not None:
+        if call.failure is not None:
             if code_of(call.failure) in request.absent:
                 return
-            self.missing = explain(call.failure, what, action, identity, region)
+            self.missing = stopped(call.failure, what, action, identity, region)
         elif call.expired:
             self.missing = too_late(call, what, action, region)
         if self.missing is not None and self.items:
@@ -103,6 +113,18 @@ class Result:
     def values(self) -> Iterator[Any]:
         """The objects, decoded."""
         return (msgspec.json.decode(item) for item in self.items)
+
+
+def stopped(failure: BaseException, what: str, action: str, identity: Identity, region: str) -> Unknown:
+    """The Unknown of a call that ended with an exception."""
+    if isinstance(failure, _NoAnswer):
+        return not_answered(f"{what} could not be read", action)
+    if isinstance(failure, _InCircles):
+        stuck = f"{what} could not be read to the end: {action} in {region} leads to the same page again and again"
+        return Unknown(Cause.INCOMPLETE, stuck, "read again")
+    if isinstance(failure, _Withheld):
+        return Unknown(Cause.INCOMPLETE, f"{what} could not be read to the end: {action} gives no more")
+    return explain(failure, what, action, identity, region)
 
 
 class _NoAnswer(Exception):  # noqa: N818 - it is no error of ours
@@ -121,13 +143,14 @@ def call_for(request: Request, source: Source, page_size: int = 0) -> Call:
     """The call, ready to run."""
 
     def run(call: Call) -> None:
-        operation = request.action.partition(":")[2]
         member = request.member or request.kind.wire
-        for page in _pages(source.client(request.kind.group), operation, request.params, page_size):
+        service = request.service or request.kind.group
+        for page in pages(source.client(service), request.call, request.params, page_size):
             if member not in page:
                 # JSON that is cut off reads as an answer without members; in XML an empty list may be left out.
-                if request.kind.group == "eks" or not page.get("ResponseMetadata", {}).get("RequestId"):
+                if service == "eks":
                     raise _NoAnswer
+                judge(page)
                 continue
             call.items += (msgspec.json.encode(plain(item)) for item in request.pick(page[member]))
             call.progress()
@@ -136,7 +159,22 @@ def call_for(request: Request, source: Source, page_size: int = 0) -> Call:
     return Call(request.what, run)
 
 
-def _pages(client: Any, operation: str, params: Raw, page_size: int) -> Iterator[Raw]:
+def judge(page: Raw) -> None:
+    """Refuses a page that no AWS service has answered.
+
+    Raises:
+        Exception: one for :func:`stopped`.
+    """
+    if not page.get("ResponseMetadata", {}).get("RequestId"):
+        raise _NoAnswer
+
+
+def pages(client: Any, operation: str, params: Raw, page_size: int = 0) -> Iterator[Raw]:
+    """The pages of an answer; one, where the call has none.
+
+    Raises:
+        Exception: one of botocore's, or one for :func:`stopped`.
+    """
     from botocore import xform_name
 
     name = xform_name(operation)
@@ -145,7 +183,7 @@ def _pages(client: Any, operation: str, params: Raw, page_size: int) -> Iterator
         seen: set[str] = set()
         for page in client.get_paginator(name).paginate(**params, PaginationConfig={"PageSize": size}):
             # Botocore sees only a page that leads to itself, and reads round a longer circle for ever.
-            token = str(page.get("NextToken") or page.get("nextToken") or page.get("NextMarker") or "")
+            token = str(next((page[name] for name in _TOKENS if page.get(name)), ""))
             if token and token in seen:
                 raise _InCircles
             seen.add(token)

@@ -8,7 +8,7 @@ import msgspec
 
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kinds import Kind
-from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, not_collected
+from clusterproof.snapshot.snapshot import EVERYWHERE, Coverage, UnknownField, not_collected
 from clusterproof.sources.answers import Answer
 from clusterproof.sources.aws_api.reading import Account
 from clusterproof.sources.aws_api.requests import NETWORK
@@ -34,6 +34,7 @@ def merged(kind: Kind[Any], accounts: list[Account], asked: list[Account]) -> An
         asked: those that were named.
     """
     objects: dict[str, bytes] = {}
+    unknown: dict[str, list[UnknownField]] = {}
     by_owner: set[str] = set()
     decoder = msgspec.json.Decoder(kind.type)
     odd: list[bytes] = []
@@ -41,6 +42,7 @@ def merged(kind: Kind[Any], accounts: list[Account], asked: list[Account]) -> An
     for account in accounts:
         if kind.name not in account.results and kind.name not in account.limits:
             continue
+        fields = _unknown_fields(account, kind)
         for item in account.items(kind):
             try:
                 key = kind.key(decoder.decode(item))
@@ -50,6 +52,7 @@ def merged(kind: Kind[Any], accounts: list[Account], asked: list[Account]) -> An
             owns = bool(account.identity.account) and _owner(item) == account.identity.account
             if key not in objects or (owns and key not in by_owner):
                 objects[key] = item
+                unknown[key] = fields.get(key, [])
             if owns:
                 by_owner.add(key)
         whose = account.identity.account or f"profile {account.identity.profile}"
@@ -61,7 +64,17 @@ def merged(kind: Kind[Any], accounts: list[Account], asked: list[Account]) -> An
         first = _unusable(kind, asked) or not_collected(kind)
     elif first is None and kind in NETWORK:
         first = _unusable(kind, asked)
-    return Answer(kind, (*objects.values(), *odd), (Coverage(EVERYWHERE, first),))
+    left = tuple(field for key in objects for field in unknown[key])
+    return Answer(kind, (*objects.values(), *odd), (Coverage(EVERYWHERE, first),), unknown=left)
+
+
+def _unknown_fields(account: Account, kind: Kind[Any]) -> dict[str, list[UnknownField]]:
+    """The fields of an account's objects that could not be read, by key."""
+    found: dict[str, list[UnknownField]] = {}
+    for result in account.results.get(kind.name, ()):
+        for field in result.unknown:
+            found.setdefault(field.key, []).append(field)
+    return found
 
 
 def _owner(item: bytes) -> str:

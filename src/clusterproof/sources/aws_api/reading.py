@@ -12,6 +12,14 @@ from clusterproof.sources.aws_api.records import Identity
 from clusterproof.sources.aws_api.session import Source
 from clusterproof.sources.aws_api.workers import Call
 
+GLOBAL = frozenset({"iam", "organizations"})
+"""Services that are the same in every region of an account."""
+
+
+def where(service: str, region: str) -> str:
+    """The place of a call, for a sentence."""
+    return "all regions" if service in GLOBAL else region
+
 
 class Account:
     """One profile while it is read.
@@ -30,7 +38,7 @@ class Account:
 
     def result(self, request: Request, call: Call) -> Result:
         """What a call that has ended gave."""
-        return Result(request, call, self.identity, self.source.region)
+        return Result(request, call, self.identity, where(request.kind.group, self.source.region))
 
     def items(self, kind: Kind[Any]) -> list[bytes]:
         """The objects of a kind so far."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -38,6 +39,40 @@ class AccountOptions(msgspec.Struct, frozen=True, kw_only=True):
     page_size: int = 0
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a profile reads of an account beside what the cluster names.
+
+    Attributes:
+        queues: prefixes of the names of SQS queues; none: all queues.
+        buckets: names of S3 buckets.
+        roles: names or ARNs of IAM roles.
+        unsettled: by kind's name: why it is not known which are meant.
+    """
+
+    queues: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    unsettled: Mapping[str, Unknown] = {}
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """Identities and stores that the cluster's objects and the profile name.
+
+    Attributes:
+        asked: what the profile names.
+        roles: names or ARNs of IAM roles that the cluster's objects name, in order.
+        profiles: names or ARNs of instance profiles that the cluster's objects name, in order.
+        instances: EC2 instance ids of the cluster's nodes, whose profiles are meant; None: of all instances read.
+        values: values of variables of workloads; a bucket that is called as one of them is meant too.
+    """
+
+    asked: Asked = Asked()
+    roles: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    instances: frozenset[str] | None = None
+    values: frozenset[str] = frozenset()
+
+
 class Needs(Protocol):
     """What :class:`Needed` tells; a reader of the cluster that goes on at the same time may tell it later.
 
@@ -59,6 +94,10 @@ class Needs(Protocol):
         """See :class:`Needed`."""
         ...
 
+    def named(self, cluster: str, account: str, region: str, /) -> Named:
+        """Identities and stores that are meant; of which cluster, account and region, as far as it is known."""
+        ...
+
 
 class Needed(msgspec.Struct, frozen=True, kw_only=True):
     """What the cluster is known to use already, from its Kubernetes API.
@@ -67,11 +106,17 @@ class Needed(msgspec.Struct, frozen=True, kw_only=True):
         instances: EC2 instance ids of its nodes; None when the nodes were not read.
         instance_types: types whose description is needed beside those that node groups name.
         every_instance_type: read all types of the region (a Karpenter node pool may choose any).
+        names: identities and stores that are meant.
     """
 
     instances: tuple[str, ...] | None = None
     instance_types: tuple[str, ...] = ()
     every_instance_type: bool = False
+    names: Named = Named()
+
+    def named(self, *_: str) -> Named:
+        """See :class:`Needs`."""
+        return self.names
 
 
 class Identity(msgspec.Struct, frozen=True):

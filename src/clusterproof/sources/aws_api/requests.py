@@ -2,7 +2,7 @@
 
 VPCs, subnets, peering connections, transit gateways with their attachments, managed
 prefix lists and Auto Scaling groups are read whole. Security groups and their rules,
-interfaces, route tables and network ACLs are read for the VPCs involved: the cluster's,
+interfaces, route tables, network ACLs, NAT gateways and endpoints are read for the VPCs involved: the cluster's,
 those of its node groups and instances, those peered with them, and those that a route
 leads to through a transit gateway; node groups, launch templates, instances and
 instance types for those that the cluster uses. Where it is not known what the cluster
@@ -27,6 +27,8 @@ IN_VPC: tuple[Kind[Any], ...] = (
     kinds.NETWORK_INTERFACES,
     kinds.ROUTE_TABLES,
     kinds.NETWORK_ACLS,
+    kinds.NAT_GATEWAYS,
+    kinds.VPC_ENDPOINTS,
 )
 """Kinds that are read for the VPCs involved."""
 WHOLE: tuple[Kind[Any], ...] = (
@@ -34,6 +36,8 @@ WHOLE: tuple[Kind[Any], ...] = (
     *(kinds.TRANSIT_GATEWAYS, kinds.TRANSIT_GATEWAY_ATTACHMENTS, kinds.TRANSIT_GATEWAY_VPC_ATTACHMENTS),
 )
 """Kinds that are read whole, in every account."""
+OF_OWNER: tuple[Kind[Any], ...] = (kinds.ROUTE_TABLES, kinds.NETWORK_ACLS, kinds.NAT_GATEWAYS, kinds.VPC_ENDPOINTS)
+"""Kinds of a VPC that only its owner sees all of."""
 NETWORK: tuple[Kind[Any], ...] = (
     *(*WHOLE, *IN_VPC),
     *(kinds.SECURITY_GROUP_RULES, kinds.PREFIX_LIST_ENTRIES, kinds.TRANSIT_GATEWAY_ROUTES),

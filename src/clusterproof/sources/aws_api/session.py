@@ -58,7 +58,7 @@ class Source:
         self.profile = profile
         self._options = options
         self._lock = threading.Lock()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         try:
             self._session = boto3.Session(profile_name=profile or None)
             configured = self._session.region_name or ""
@@ -89,8 +89,8 @@ class Source:
             raise NoCredentialsError
         found.get_frozen_credentials()
 
-    def client(self, service: str) -> Any:
-        """The client of a service.
+    def client(self, service: str, region: str = "") -> Any:
+        """The client of a service, in another region than the source's where one is named.
 
         Raises:
             UsageError: the service has no endpoint here.
@@ -99,7 +99,7 @@ class Source:
         from botocore.exceptions import BotoCoreError
 
         with self._lock:  # making clients is not safe for threads, using them is
-            if service not in self._clients:
+            if (service, region) not in self._clients:
                 options = self._options
                 settings = Config(
                     connect_timeout=min(_CONNECT, options.deadline),
@@ -107,17 +107,24 @@ class Source:
                     max_pool_connections=options.workers,
                     retries={"mode": "adaptive", "total_max_attempts": options.attempts},
                     user_agent_extra=f"clusterproof/{__version__}",
+                    # Who stands for S3's endpoint has no name for each bucket.
+                    s3={"addressing_style": "path"} if options.endpoint_url else None,
                 )
                 try:
                     client = self._session.client(
-                        service, region_name=self.region, endpoint_url=options.endpoint_url or None, config=settings
+                        service,
+                        region_name=region or self.region,
+                        endpoint_url=options.endpoint_url or None,
+                        config=settings,
                     )
                 except (BotoCoreError, ValueError) as error:
-                    raise UsageError(f"AWS service {service} cannot be asked in {self.region}: {error}") from None
+                    raise UsageError(
+                        f"AWS service {service} cannot be asked in {region or self.region}: {error}"
+                    ) from None
                 client.meta.events.register_first("needs-retry", _before_retry)
                 client.meta.events.register_first("before-send", _before_send)
-                self._clients[service] = client
-            return self._clients[service]
+                self._clients[service, region] = client
+            return self._clients[service, region]
 
 
 def _before_retry(response: Any = None, **_: Any) -> None:

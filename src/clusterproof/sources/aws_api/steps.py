@@ -8,7 +8,7 @@ from typing import Any
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.kinds import Kind
-from clusterproof.sources.aws_api import requests, transit
+from clusterproof.sources.aws_api import requested, requests, transit
 from clusterproof.sources.aws_api.calls import Request, call_for, whole
 from clusterproof.sources.aws_api.failures import code_of
 from clusterproof.sources.aws_api.reading import Account
@@ -107,6 +107,7 @@ def _unknown_to_us(kind: Kind[Any]) -> bool:
         kinds.INSTANCES,
         kinds.INSTANCE_TYPES,
         *requests.NETWORK,
+        *requested.OURS,
     )
     return kind not in own
 
@@ -284,7 +285,7 @@ def _foreign(accounts: list[Account], own: set[str], peered: set[str]) -> list[s
         owner = owners.get(vpc_id, "")
         if not owner and unread is not None and vpc_id in own:
             what = f"whether VPC {vpc_id} belongs to another account is not known: {unread.detail}"
-            for kind in (kinds.ROUTE_TABLES, kinds.NETWORK_ACLS):
+            for kind in requests.OF_OWNER:
                 accounts[0].limits[kind.name] = Unknown(unread.cause, what, unread.remedy)
         if not mine or not owner or owner in mine:
             continue
@@ -292,6 +293,6 @@ def _foreign(accounts: list[Account], own: set[str], peered: set[str]) -> list[s
         remedy = f"add --aws-profile with a profile of account {owner}"
         notes.append(f"{what}; {remedy}")
         if vpc_id in own:
-            for kind in (kinds.ROUTE_TABLES, kinds.NETWORK_ACLS):
+            for kind in requests.OF_OWNER:
                 accounts[0].limits[kind.name] = Unknown(Cause.INCOMPLETE, what, remedy)
     return notes

@@ -14,12 +14,14 @@ from clusterproof.sources.answers import Answer
 READ: tuple[Kind[Any], ...] = tuple(
     kind
     for kind in kinds.ALL
-    if kind.origin == "kubernetes" and kind not in (kinds.ENDPOINTS, kinds.CONFIG_MAPS, *kinds.CALLERS)
+    if kind.origin == "kubernetes"
+    and kind not in (kinds.ENDPOINTS, kinds.CONFIG_MAPS, *kinds.CALLERS, *kinds.REQUESTED)
 )
 """What is read unless kinds are named.
 
 Endpoints say nothing that EndpointSlices do not (and are deprecated); ConfigMaps are read only where a rule asks, and what
-makes the API server call Services only where a path does, or no profile limits what is read.
+makes the API server call Services, and the kinds that only some profile's requirements name, only where a profile does, or
+no profile limits what is read.
 """
 
 
