@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clusterproof.reach.ends import End, crosses, network_of
+from clusterproof.reach.linklocal import on_node, softened, stays
 from clusterproof.reach.policies import Policies
 from clusterproof.reach.segments import Segment
 from clusterproof.reach.service import Via, via_key, way
@@ -26,7 +27,7 @@ class Paths:
     def __init__(self, world: World) -> None:
         self.world = world
         self.vpc = VpcView(world.snapshot)
-        self._policies = Policies(world, self.vpc)
+        self.policies = Policies(world, self.vpc)
         self._memo: dict[tuple[object, ...], Trace] = {}
 
     def connect(
@@ -66,14 +67,18 @@ class Paths:
             return [unknown_hop(Layer.DATA_PLANE, plane.name, plane.modelled)]
         hops: list[Hop] = []
         if segment.egress:
-            hops += self._policies.hops("egress", client, server, flow, segment.service, same_node=same_node)
+            hops += self.policies.hops("egress", client, server, flow, segment.service, same_node=same_node)
         if segment.wire:
             hops += self._network(segment)
-        hops += self._policies.hops("ingress", server, client, flow, segment.service, same_node=same_node)
+        hops += self.policies.hops("ingress", server, client, flow, segment.service, same_node=same_node)
+        if stays(server):
+            hops = softened(self.world, segment, hops)
         return sorted(hops, key=lambda hop: ORDER[hop.layer])
 
     def _network(self, segment: Segment) -> Sequence[Hop]:
         client, server, flow = segment.client, segment.server, segment.flow
+        if stays(server):
+            return (on_node(self.world, segment),)
         if segment.same_node and not crosses(client, server):
             return (Hop(Layer.NODE, Outcome.WORKS, "one node", "both are on one node: no interface is crossed"),)
         here, there = network_of(client, flow), network_of(server, flow)

@@ -8,6 +8,7 @@ Sources: reference "7. NetworkPolicy" and "8. ANP/BANP/CNP".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,7 @@ from clusterproof.reach.networkpolicy import (
     Decision,
     Dialect,
     Direction,
+    Nearness,
     Peer,
     PolicyIndex,
     ServiceView,
@@ -28,10 +30,11 @@ from clusterproof.reach.ownpolicies import OwnPolicies
 from clusterproof.reach.trace import Hop, Layer, Outcome, unknown_hop
 from clusterproof.reach.vpc import VpcView
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.fields import Cause, Unknown
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.snapshot.kinds import Kind
 from clusterproof.snapshot.kubernetes import ContainerPort, NetworkPolicy, OtherPolicy
 from clusterproof.snapshot.snapshot import Snapshot, Table
+from clusterproof.world.selectors import Truth
 from clusterproof.world.workloads import generated_labels
 from clusterproof.world.world import World
 
@@ -41,6 +44,17 @@ _ADMIN = ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy", "ClusterNetworkPol
 
 _Memos = dict[int, tuple[Table[NetworkPolicy] | None, dict[tuple[object, ...], list[Hop]]]]
 """Answers by the table of NetworkPolicies, which is kept beside them so that its id is not used again."""
+
+
+_FAR = Nearness()
+
+
+class Selected(NamedTuple):
+    """Whether an enforced policy selects a pod: the answer, in a clause, and the policies that do."""
+
+    answer: Truth
+    text: str
+    refs: tuple[Ref, ...] = ()
 
 
 class Policies:
@@ -59,6 +73,7 @@ class Policies:
         dialect = dialect_for(plane.policy_engine, plane.policies, default_deny=plane.default_deny)
         policies = _policy_index(world, dialect)
         admin = AdminIndex(_admin_policies(world), dialect, ordered=plane.policy_engine != VPC_CNI.name)
+        self._isolating = policies
         self._index: PolicyIndex | Tiers = Tiers(admin, policies) if admin else policies
         self._own = OwnPolicies(_own_policies(world))
         self._unread = _unread(world)
@@ -98,6 +113,29 @@ class Policies:
         if found is None:
             found = self._memo[key] = self._asked(direction, subject, other, flow, service, same_node=same_node)
         return found
+
+    def isolating(self, direction: Direction, subject: End) -> Selected:
+        """Whether some enforced NetworkPolicy selects a pod in a direction, so that only what policies admit passes."""
+        peer = self._peer(subject, self._world.family)
+        index = self._isolating
+        free = index.exempt(direction, peer, _FAR)
+        if free is not None:
+            return Selected(False, free.format(subject=peer))  # noqa: FBT003 - the answer itself
+        found = index.isolation(peer, direction)
+        if found.certain:
+            refs = tuple(Ref(kinds.NETWORK_POLICIES.name, policy.key, "spec.podSelector") for policy in found.certain)
+            return Selected(index.doubts(peer) or True, f"{refs[0].key} selects {peer}", refs)
+        own = self._own.selecting(direction, peer) if self._own else None
+        if own is not None:
+            return Selected(own[0], own[0].detail, own[1])
+        unknown = index.incomplete or (found.possible[0][1] if found.possible else None) or self._unread
+        if unknown is not None:
+            return Selected(unknown, unknown.detail)
+        elsewhere = index.isolation(peer, "egress" if direction == "ingress" else "ingress")
+        if index.dialect.default_deny and not elsewhere.certain:
+            text = f"strict enforcing mode refuses everything to {peer} until a policy selects it"
+            return Selected(elsewhere.possible[0][1] if elsewhere.possible else True, text)
+        return Selected(False, f"no NetworkPolicy selects {peer} for {direction}")  # noqa: FBT003 - the answer itself
 
     def _asked(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from clusterproof.reach.addresses import AddressSet, parse_cidr
+from clusterproof.reach.linklocal import METADATA, RESOLVER
 from clusterproof.reach.networkacls import acl_hops
 from clusterproof.reach.protocol import LINUX_PORTS, RANDOM_PORTS, TCP, UDP, WINDOWS_PORTS, protocol_number
 from clusterproof.reach.routes import route
@@ -18,9 +19,6 @@ from clusterproof.snapshot.kinds import VPCS
 from clusterproof.world.model import Attachment, DataPlane, Interface
 
 ORDER = {layer: position for position, layer in enumerate(Layer)}
-
-RESOLVER = AddressSet.of("169.254.169.253", "fd00:ec2::253")
-METADATA = AddressSet.of("169.254.169.254", "fd00:ec2::254")
 
 
 def vpc_hops(

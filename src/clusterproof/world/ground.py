@@ -1,20 +1,21 @@
-"""What of a world neither security group rules, nor network ACLs, nor NetworkPolicies decide: nearly all of it.
+"""What of a world neither security group rules, nor network ACLs, nor policies (of networks or of IAM) decide: nearly all.
 
-A search for fixes builds many worlds of snapshots that differ in those alone. Each world is built anew; its ground is a
-pure function of the rest of the snapshot, and is kept for as long as the rest is the same tables. That it rests on
-nothing else is no promise but made sure: it is given a snapshot in which rules are left out and the other two raise.
+A search for fixes builds many worlds of snapshots that differ in those alone, or in kinds that only requirements of their
+own ask for. Each world is built anew; its ground is a pure function of the rest of the snapshot, and is kept for as long
+as the rest is the same tables. That it rests on nothing else is no promise but made sure: it is given a snapshot in which
+rules and policies are left out, and the other kinds raise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import cached_property
 from typing import Any
 
 import msgspec
 
 from clusterproof.snapshot import kinds
-from clusterproof.snapshot.aws import SecurityGroup
+from clusterproof.snapshot.aws import Role, SecurityGroup
 from clusterproof.snapshot.fields import Unknown
 from clusterproof.snapshot.kubernetes import Labels
 from clusterproof.snapshot.snapshot import MemoryLines, Meta, Snapshot, Table
@@ -31,7 +32,13 @@ from clusterproof.world.runtimeclasses import admitted
 from clusterproof.world.services import Services
 from clusterproof.world.workloads import workloads
 
-_WITHHELD = (kinds.NETWORK_ACLS, kinds.NETWORK_POLICIES)
+_PLACES = (kinds.ROLES, kinds.INSTANCE_PROFILES)
+"""Kinds that are read on request and tell which role nodes have."""
+_WITHHELD: tuple[kinds.Kind[Any], ...] = (
+    kinds.NETWORK_ACLS,
+    kinds.NETWORK_POLICIES,
+    *(kind for kind in kinds.REQUESTED if kind not in _PLACES),
+)
 _MOST = 3
 """Grounds that are kept for one snapshot and what overlays make of it; the oldest goes first."""
 
@@ -143,11 +150,14 @@ class _Key(msgspec.Struct, frozen=True):
 
 def ground_of(snapshot: Snapshot, extra: Iterable[Workload], readable_labels: Iterable[str]) -> Ground:
     """The ground of a snapshot's world: the one that is kept, where the rest of the snapshot is the same."""
-    held = snapshot.tables.get(kinds.SECURITY_GROUPS.name)
     key = _Key(
         snapshot.meta,
         tuple((name, id(table)) for name, table in sorted(snapshot.tables.items()) if name not in _APART),
-        () if held is None else (held.derived(_without_rules), held.coverage, held.unknown_fields),
+        tuple(
+            (held.derived(bare), held.coverage, held.unknown_fields)
+            for kind, bare in _BARE.items()
+            if (held := snapshot.tables.get(kind.name)) is not None
+        ),
         tuple(extra),
         tuple(readable_labels),
     )
@@ -161,22 +171,33 @@ def ground_of(snapshot: Snapshot, extra: Iterable[Workload], readable_labels: It
     return made
 
 
-_APART = frozenset(kind.name for kind in (*_WITHHELD, kinds.SECURITY_GROUPS))
-
-
-def _rest(snapshot: Snapshot) -> Snapshot:
-    tables = {name: table for name, table in snapshot.tables.items() if name not in _APART}
-    held = snapshot.tables.get(kinds.SECURITY_GROUPS.name)
-    if held is not None:
-        lines = MemoryLines(held.derived(_without_rules))
-        tables[held.kind.name] = Table(held.kind, lines, held.coverage, held.unknown_fields)
-    return Snapshot(snapshot.meta, tables | {kind.name: _Withheld(kind) for kind in _WITHHELD})
-
-
 def _without_rules(table: Table[SecurityGroup]) -> tuple[bytes, ...]:
     """Names, tags and VPCs of the groups."""
     bare = (msgspec.structs.replace(group, ip_permissions=(), ip_permissions_egress=()) for group in table.objects)
     return tuple(msgspec.json.encode(group) for group in bare)
+
+
+def _without_policies(table: Table[Role]) -> tuple[bytes, ...]:
+    """Names and ARNs of the roles."""
+    return tuple(msgspec.json.encode(Role(role.role_name, role.arn, role.path)) for role in table.objects)
+
+
+_BARE: dict[kinds.Kind[Any], Callable[[Table[Any]], tuple[bytes, ...]]] = {
+    kinds.SECURITY_GROUPS: _without_rules,
+    kinds.ROLES: _without_policies,
+}
+"""Kinds of which a part is read."""
+_APART = frozenset(kind.name for kind in (*_WITHHELD, *_BARE))
+
+
+def _rest(snapshot: Snapshot) -> Snapshot:
+    tables = {name: table for name, table in snapshot.tables.items() if name not in _APART}
+    for kind, bare in _BARE.items():
+        held = snapshot.tables.get(kind.name)
+        if held is not None:
+            lines = MemoryLines(held.derived(bare))
+            tables[kind.name] = Table(kind, lines, held.coverage, held.unknown_fields)
+    return Snapshot(snapshot.meta, tables | {kind.name: _Withheld(kind) for kind in _WITHHELD})
 
 
 class _Withheld(Table[Any]):
