@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from clusterproof._version import __version__
-from clusterproof.checks.finding import SCHEMA, Finding, Matrix, MatrixCell, Report, Waiver, count, exit_status
+from clusterproof.checks.counting import count, exit_status
+from clusterproof.checks.finding import SCHEMA, Finding, Matrix, MatrixCell, Report, Waiver
 from clusterproof.checks.head import ClusterLine, ProfileLine
 from clusterproof.profiles.model import Document, Level, Source
 from clusterproof.reach.trace import Outcome

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import clusterproof
-from clusterproof.api import WORLDS
 from clusterproof.checks.context import Context
 from clusterproof.checks.engine import findings
 from clusterproof.checks.finding import Finding
@@ -23,6 +22,7 @@ from clusterproof.snapshot.overlay import AddPermission, Overlay, apply
 from clusterproof.snapshot.snapshot import Coverage, MemoryLines, Snapshot, Table, table_of
 from clusterproof.sources.permissions import ON_REQUEST
 from clusterproof.verdict.algebra import Verdict
+from tests.worlds.page import DYNAMO_WORLDS
 
 PORTS = (("tcp", 2379), ("tcp", 4222), ("tcp", 9090), ("udp", 53), ("tcp", 53))
 
@@ -49,6 +49,7 @@ INDEPENDENT: dict[str, str] = {
     "nodeclasses": "EKS Auto Mode is off",
     "fargate-profiles": "the list names none",
     **dict.fromkeys((kind.name for kind in ON_REQUEST), "no rule rests on what EKS was told to install, nor on roles"),
+    **dict.fromkeys((kind.name for kind in kinds.REQUESTED), "only requirements of other profiles name them"),
     "helmreleases": "without the version the document's rules are judged; what only a later version needs is unknown",
     "nodegroup-names": "the Auto Scaling groups' tags name every managed node group",
     "instances": "describe-network-interfaces tells the same",
@@ -63,7 +64,7 @@ INDEPENDENT: dict[str, str] = {
 }
 """Kinds without which the reach requirements of the repaired worlds still pass, each with the reason."""
 
-OTHER_POLICIES = {name for name in BY_NAME if "policies" in name} - {"networkpolicies", "securitygrouppolicies"}
+OTHER_POLICIES = {kind.name for kind in kinds.OTHER_POLICIES}
 
 IN_WORLD: dict[tuple[str, str], str] = {
     ("demo", "eniconfigs"): "custom networking is off",
@@ -145,7 +146,7 @@ def excused(name: str, kind: Kind[Any], how: str, requirement: str) -> bool:
     return kind.name in ("persistentvolumeclaims", "persistentvolumes") and requirement in UNCLAIMED
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_repaired_worlds_pass(name: str) -> None:
     """The starting point of this module: everything that applies passes."""
     found = {finding.verdict for finding in verdicts(world(name, repaired=True)).values()}
@@ -153,7 +154,7 @@ def test_repaired_worlds_pass(name: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["dropped", "denied", "part"])
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_what_was_not_read_is_unknown(name: str, how: str) -> None:
     """Each kind in turn: a reach requirement is unknown and says what makes it known, unless the kind says nothing."""
     start = world(name, repaired=True)
@@ -181,7 +182,7 @@ def test_excuses_are_needed(kind: Kind[Any]) -> None:
     assert found["prometheus-from-validator"].verdict is Verdict.PASS
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 @settings(max_examples=80)
 @given(data=st.data())
 def test_lost_objects_never_turn_a_failure_into_a_pass(name: str, data: st.DataObject) -> None:

@@ -17,7 +17,7 @@ def broken(finding: Finding) -> Pairs:
     """The broken pairs of a finding; none where it has no two ends."""
     if finding.matrix is None:
         return {}
-    return {(c.client, c.server): _BADNESS[c.outcome] for c in finding.matrix.cells if c.outcome in _BADNESS}
+    return {(c.client, c.server): _BADNESS[c.felt] for c in finding.matrix.cells if c.felt in _BADNESS}
 
 
 def worse_pairs(old: Finding, new: Finding) -> tuple[str, ...]:
@@ -35,7 +35,7 @@ def mended_pairs(old: Finding, new: Finding) -> tuple[str, ...]:
     if new.matrix is None:
         return ()
     before = broken(old)
-    now = {(c.client, c.server): c.outcome for c in new.matrix.cells}
+    now = {(c.client, c.server): c.felt for c in new.matrix.cells}
     return tuple(
         f"{client} to {server}"
         for (client, server), badness in sorted(before.items())

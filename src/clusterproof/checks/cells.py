@@ -9,6 +9,7 @@ from clusterproof.checks.alike import Ask, Maker, layers_of
 from clusterproof.checks.cell import Cell, Question, certain, occurrences
 from clusterproof.checks.context import Context
 from clusterproof.checks.fold import NOBODY, Asked, Between, Blocks, Flows, Fold
+from clusterproof.checks.linklocal import local_hops, told_apart
 from clusterproof.checks.names import Names
 from clusterproof.checks.parties import Party
 from clusterproof.checks.special import turned_back
@@ -122,7 +123,8 @@ class Asker:
 
     def singly(self, client: Party, server: Party, question: Question) -> list[Cell]:
         """The cells one by one, where the two are bound to each other or to a node."""
-        found = pairs(self.context.world, client.workload, server.workload, client.places, server.places)
+        places = told_apart(self.context.world, client, server, question)
+        found = pairs(self.context.world, client.workload, server.workload, places, server.places)
         local = question.via is not None and question.via.local and question.door is Door.CLUSTER
         covered = self.covered(question.via) if question.via is not None and local else frozenset()
         if local:
@@ -251,6 +253,8 @@ class Asker:
             return Trace((question.nowhere,))
         one, other = client.end(here), server.end(there)
         trace = self.paths.connect(one, other, question.port, question.protocol, via=via, same_node=same_node)
+        if server.address is not None:
+            trace = Trace((*trace.hops, *local_hops(self.context.world, client, here, server, question)))
         if question.unread is not None:
             return Trace((unknown_hop(Layer.SERVICE, f"the Service of {server.text}", question.unread), *trace.hops))
         if "windows" in (here.node_class.labels.get(OS), there.node_class.labels.get(OS)):

@@ -6,17 +6,35 @@ a lost row; errors that are the user's (a wrong name in the profile) go through.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from clusterproof._version import __version__
-from clusterproof.checks import objects, reach, schedulable
+from clusterproof.checks import (
+    access,
+    covers,
+    each,
+    effective,
+    identity,
+    installed,
+    isolated,
+    letsout,
+    objects,
+    podsecurity,
+    reach,
+    schedulable,
+    scope,
+    vpcsubnets,
+)
 from clusterproof.checks.cel import applies
 from clusterproof.checks.cells import Asker
 from clusterproof.checks.context import Context, Settings
-from clusterproof.checks.finding import SCHEMA, Finding, Report, count, exit_status
+from clusterproof.checks.counting import count, exit_status
+from clusterproof.checks.finding import SCHEMA, Finding, Report
 from clusterproof.checks.head import ClusterLine, ProfileLine
+from clusterproof.checks.settled import unsettled_in
 from clusterproof.errors import InputError, UsageError
 from clusterproof.profiles.expression import names_of
 from clusterproof.profiles.model import Level, Profile, Requirement
@@ -25,6 +43,22 @@ from clusterproof.snapshot.fields import Cause, Unknown
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.verdict.algebra import Verdict
 
+_BY_NAME: dict[str, Callable[[Context, Requirement, Any], Finding]] = {
+    "schedulable": schedulable.decide,
+    "isolated": isolated.decide,
+    "lets_out": letsout.decide,
+    "cel": objects.decide,
+    "each": each.decide,
+    "installed": installed.decide,
+    "covers": covers.decide,
+    "identity": identity.decide,
+    "access": access.decide,
+    "scope": scope.decide,
+    "effective": effective.decide,
+    "subnets": vpcsubnets.decide,
+    "pod_security": podsecurity.decide,
+}
+"""What decides a check, by its key in a requirement; ``reach`` asks paths besides."""
 _ORDER = (Verdict.FAIL, Verdict.DEPENDS, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
 
@@ -63,6 +97,9 @@ def _finding(asker: Asker, requirement: Requirement, *, words: bool) -> Finding:
         if unsettled is not None:
             return _bare(context, requirement, Verdict.UNKNOWN, "whether it applies is not known", unsettled)
         return _bare(context, requirement, Verdict.NOT_APPLICABLE, _not_applicable(context, requirement))
+    unread = unsettled_in(requirement.check, context.unsettled)
+    if unread is not None:
+        return _bare(context, requirement, Verdict.UNKNOWN, "a parameter that it rests on is not known", unread)
     try:
         found = _decide(asker, requirement, words=words)
     except (UsageError, InputError):
@@ -96,10 +133,10 @@ def _decide(asker: Asker, requirement: Requirement, *, words: bool) -> Finding:
     check = requirement.check
     if check.reach is not None:
         return reach.decide(asker, requirement, check.reach, words=words)
-    if check.schedulable is not None:
-        return schedulable.decide(asker.context, requirement, check.schedulable)
-    if check.cel is not None:
-        return objects.decide(asker.context, requirement, check.cel)
+    for name, decide in _BY_NAME.items():
+        asked = getattr(check, name)
+        if asked is not None:
+            return decide(asker.context, requirement, asked)
     unknown = Unknown(Cause.NOT_MODELLED, "the requirement has a kind of check that is not built")
     return _bare(asker.context, requirement, Verdict.UNKNOWN, unknown.detail, unknown)
 

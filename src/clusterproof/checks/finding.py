@@ -10,10 +10,10 @@ import msgspec
 from msgspec import field
 
 from clusterproof.checks.head import ClusterLine, ProfileLine
+from clusterproof.checks.mended import Fix
 from clusterproof.profiles.model import Level, Source
 from clusterproof.reach.trace import Hop, Outcome
 from clusterproof.snapshot.fields import Ref, Unknown
-from clusterproof.snapshot.overlay import Overlay
 from clusterproof.verdict.algebra import Tally, Verdict
 
 
@@ -55,6 +55,8 @@ class MatrixCell(Record, frozen=True):
         path: the whole path of the first cell by name that shows ``outcome``.
         client_place, server_place: the places of that cell in words.
         colocated: what happens when both are on one node (shown apart, not counted); None when they cannot be.
+        closed: true where nothing may get through, so that ``works`` breaks the requirement, ``hop`` is what lets it
+            through and pairs on one node count; left out elsewhere.
     """
 
     client: str
@@ -68,6 +70,14 @@ class MatrixCell(Record, frozen=True):
     client_place: str = ""
     server_place: str = ""
     colocated: Outcome | None = None
+    closed: bool | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def felt(self) -> Outcome:
+        """The outcome as the requirement feels it: where nothing may get through, what works breaks it."""
+        if self.closed is not True:
+            return self.outcome
+        return {Outcome.WORKS: Outcome.BLOCKED, Outcome.BLOCKED: Outcome.WORKS}.get(self.outcome, self.outcome)
 
 
 class RowOdds(Record, frozen=True):
@@ -185,58 +195,6 @@ class Matrix(Record, frozen=True):
     clients: tuple[Side, ...]
     servers: tuple[Side, ...]
     cells: tuple[MatrixCell, ...]
-
-
-class Opening(Record, frozen=True):
-    """Something that a fix lets through and that was not let through before.
-
-    Attributes:
-        client, server: classes in words: ``gpu (sg-0a1)``; first by name, with the count they stand for.
-        port: ``2379/TCP`` or ``all``.
-        wanted: whether a requirement of this profile asked for it.
-    """
-
-    client: str
-    server: str
-    port: str
-    wanted: bool
-
-
-class Change(Record, frozen=True):
-    """One edit of a fix.
-
-    Attributes:
-        text: a plain sentence: ``admit tcp 2379 from sg-gpu to sg-system``.
-        object: what is changed, as evidence.
-        owner: who manages that object (``EKS``, ``Terraform``, ``CloudFormation``, ``Helm``, ``eksctl``); empty when
-            no tag or label says so. A change made beside the owner may be undone by it.
-    """
-
-    text: str
-    object: Ref
-    owner: str = ""
-
-
-class Fix(Record, frozen=True):
-    """The smallest change that was found, and whether it is proven.
-
-    Attributes:
-        proven: the world was rebuilt with the change and the check passed.
-        changes: what is edited.
-        opens: everything that becomes reachable, wanted or not.
-        commands: shell commands (AWS CLI, kubectl), in order, ready to paste.
-        advice: what cannot be proven, or what only hides the fault (co-location by affinity), and says so.
-        quota: sentences about rules per group that would be near or past the quota.
-        overlay: the same as typed edits: ``snapshot.overlay.apply`` makes the changed snapshot from it.
-    """
-
-    proven: bool
-    changes: tuple[Change, ...] = ()
-    opens: tuple[Opening, ...] = ()
-    commands: tuple[str, ...] = ()
-    advice: tuple[str, ...] = ()
-    quota: tuple[str, ...] = ()
-    overlay: Overlay = Overlay()
 
 
 class Waiver(Record, frozen=True):
@@ -357,7 +315,8 @@ class Report(Record, frozen=True):
         counts: how many findings have each verdict.
         exit_status: what the command exits with under ``fail_on``.
         fail_on: the level at and above which a failing finding counts.
-        plan: one change that mends all failing findings together; None when there is nothing to mend.
+        plan: the proven changes that mend as many failing findings as can be mended together, and which these are; None
+            when there is nothing to mend.
         as_of: the day by which waivers were judged, ``YYYY-MM-DD``; empty when there were none to judge.
         baseline: the report that was taken as the baseline, as the user named it; empty when none was.
     """
@@ -376,29 +335,3 @@ class Report(Record, frozen=True):
 
 
 SCHEMA = "clusterproof.report/1"
-
-
-def exit_status(findings: tuple[Finding, ...], fail_on: Level) -> int:
-    """0 nothing fails; 1 something at or above ``fail_on`` fails; 3 nothing fails but something there is unknown.
-
-    What a waiver covers or the baseline knows does not fail; what is unknown stays unknown whatever they say.
-    """
-    order = list(Level)
-    counted = [f for f in findings if order.index(f.level) <= order.index(fail_on)]
-    if any(f.counted for f in counted):
-        return 1
-    return 3 if any(f.verdict is Verdict.UNKNOWN for f in counted) else 0
-
-
-def count(findings: tuple[Finding, ...]) -> Counts:
-    """How many findings have each verdict."""
-    verdicts = [f.verdict for f in findings]
-    return Counts(
-        verdicts.count(Verdict.PASS),
-        verdicts.count(Verdict.FAIL),
-        verdicts.count(Verdict.DEPENDS),
-        verdicts.count(Verdict.UNKNOWN),
-        verdicts.count(Verdict.NOT_APPLICABLE),
-        sum(1 for f in findings if f.verdict.failing and f.waiver is not None),
-        sum(1 for f in findings if f.verdict.failing and f.waiver is None and not f.counted),
-    )

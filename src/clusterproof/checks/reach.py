@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from clusterproof.checks import closed
 from clusterproof.checks.cells import Asker, Cell, Question, occurrences
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Odds, Side
@@ -57,7 +58,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach, *, words: bool 
                 tallies.append(Tally(Verdict.UNKNOWN, unknown=1) if unread else Tally(Verdict.FAIL))
                 continue
             here, there = unread_places(context, clients), list(unread_places(context, servers))
-            asking = _asking(context, client, server, ports, check.by)
+            asking = _asking(context, client, server, ports, check)
             if isinstance(asking, Unknown):
                 unknowns.append(asking)
                 tallies.append(Tally(Verdict.UNKNOWN, unknown=1))
@@ -75,6 +76,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach, *, words: bool 
                     asked.add(token)
                     for party in behind:
                         found = asker.cells(client, party, question)
+                        found = closed.turned(found) if check.closed else found
                         if question.maybe is None:
                             answered = True
                             happen.update(occurrences(found, client, party))
@@ -98,17 +100,23 @@ def decide(asker: Asker, requirement: Requirement, check: Reach, *, words: bool 
     if tally.verdict is Verdict.PASS and (clients.absent or servers.absent):
         # What was found works, but there may be more than was read.
         tally = Tally(Verdict.UNKNOWN, tally.works, tally.blocked, tally.varies, tally.unknown + 1)
-    unknowns = unique([*unknowns, *_unknowns(cells, doubts=tally.verdict is Verdict.UNKNOWN)])
+    read = closed.unknowns(cells) if check.closed else _unknowns(cells, doubts=tally.verdict is Verdict.UNKNOWN)
+    unknowns = unique([*unknowns, *read])
     matrix = matrix_of(context, clients, servers, check.port, cells, paths=words) if cells else None
+    if check.closed and matrix is not None:
+        matrix = msgspec.structs.replace(matrix, cells=closed.matrix_cells(cells, paths=words))
     odds = None
     lucky = tally.verdict is Verdict.FAIL and any(cell.together and cell.outcome is Outcome.WORKS for cell in cells)
-    if words and first is not None and (tally.verdict is Verdict.DEPENDS or lucky) and _chosen(first[0]):
+    if words and first is not None and (tally.verdict is Verdict.DEPENDS or lucky) and _chosen(first[0], first[1]):
         client, server, several = first
         odds = odds_of(context, client, server, first_cells)
         if several > 1:
             what = f"{several} workloads stand behind the Service, so there are no odds of which one answers"
             odds = Odds(unknown=Unknown(Cause.NOT_MODELLED, what))
-    summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
+    if check.closed:
+        summary, cause = closed.summary_of(tally, matrix, check, stuck, unknowns)
+    else:
+        summary, cause = summary_of(tally, matrix, check, stuck, unknowns, cells)
     summary += f" ({'; '.join(unique(marks))})" if marks else ""
     summary = with_reservations(summary, tally.verdict, notes)
     notes += recipe_notes(context, clients, servers) if words else ()
@@ -132,7 +140,7 @@ def decide(asker: Asker, requirement: Requirement, check: Reach, *, words: bool 
 
 
 def _asking(
-    context: Context, client: Party, server: Party, ports: PortRange | None, by: str
+    context: Context, client: Party, server: Party, ports: PortRange | None, check: Reach
 ) -> Iterable[Iterable[Asked]] | Unknown:
     """The questions between two parties; of those that stand together one comes up, of the others all do."""
     special = asked_of(context, client, server, ports)
@@ -149,14 +157,15 @@ def _asking(
         ]
     if ports is None:
         return ()
-    return [
-        [Asked(question, tuple(notes)) for question, notes in questions(context, server, ports, by=by, client=client)]
-    ]
+    if check.closed:
+        return [closed.as_asked(context, ports)]
+    asked = questions(context, server, ports, by=check.by, client=client)
+    return [[Asked(question, tuple(notes)) for question, notes in asked]]
 
 
-def _chosen(client: Party) -> bool:
-    """Whether the scheduler chooses where a client is, so that there are odds."""
-    return not client.everywhere and client.workload is not None
+def _chosen(client: Party, server: Party) -> bool:
+    """Whether the scheduler chooses where a client is, and a server, so that there are odds."""
+    return not client.everywhere and client.workload is not None and server.address is None
 
 
 def _nowhere(context: Context, parties: Iterable[tuple[Party, Sides]]) -> tuple[list[str], tuple[Unknown, ...]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from clusterproof.checks.context import Context
 from clusterproof.checks.finding import Finding
+from clusterproof.checks.made import finding
 from clusterproof.checks.parties import on_nodes, unread_places
 from clusterproof.checks.words import absence, listed, unique, with_reservations
 from clusterproof.placement.places import Place, refused_everywhere
@@ -67,20 +68,14 @@ def decide(context: Context, requirement: Requirement, check: Schedulable) -> Fi
         absent = requirement.absent == "not-applicable" and not side.absent
         tally = Tally(Verdict.NOT_APPLICABLE if absent else Verdict.UNKNOWN)
         texts.append(side.how[0] if side.empty_set else absence(check.workload, unread_workloads))
-    return Finding(
-        id=f"{context.profile.name}/{requirement.id}",
-        verdict=tally.verdict,
-        level=requirement.level,
-        title=requirement.title,
-        summary=with_reservations("; ".join(unique(texts)), tally.verdict, side.how),
-        source=requirement.source,
-        category=requirement.category,
-        cause=unknowns[0].detail if tally.verdict is Verdict.UNKNOWN and unknowns else "",
-        evidence=tuple(unique(evidence))[:8],
-        tally=tally,
-        unknowns=tuple(unique(unknowns)) if tally.verdict is Verdict.UNKNOWN else (),
-        notes=tuple(unique([*side.how, *requirement.notes])),
-        symptoms=requirement.symptoms,
+    return finding(
+        context,
+        requirement,
+        tally,
+        with_reservations("; ".join(unique(texts)), tally.verdict, side.how),
+        evidence=evidence,
+        unknowns=unknowns,
+        notes=side.how,
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from clusterproof.checks.broken import broken
-from clusterproof.checks.finding import Finding, Report, Waiver, count, exit_status
+from clusterproof.checks.counting import count, exit_status
+from clusterproof.checks.finding import Finding, Report, Waiver
 from clusterproof.errors import UsageError
 from clusterproof.profiles.model import Check, Document, Level, Profile, Requirement, Source
 from clusterproof.snapshot.fields import Ref

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from clusterproof.profiles import schema
+from clusterproof.profiles import documentlines, schema
 from clusterproof.profiles.load import builtin_names, load
 from clusterproof.profiles.model import Profile
 from clusterproof.profiles.structdocs import attributes, cell, with_tables
@@ -13,7 +13,11 @@ from clusterproof.profiles.text import markdown, paragraphs
 
 def generated() -> dict[str, str]:
     """Content by path below the repository's root."""
-    pages = {f"docs/requirements/{name}.md": page(load(name)) for name in builtin_names()}
+    profiles = {name: load(name) for name in builtin_names()}
+    pages = {f"docs/requirements/{name}.md": page(profile) for name, profile in profiles.items()}
+    pages |= {
+        f"docs/profiles/{name}.md": documentlines.page(found) for name, found in profiles.items() if found.checklist
+    }
     return pages | {f"src/clusterproof/profiles/{schema.FILE}": schema.text()}
 
 
@@ -30,7 +34,10 @@ def page(profile: Profile) -> str:
     for requirement in profile.requirements:
         lines += ["", markdown(profile, requirement).rstrip()]
     lines += _names(profile)
-    if profile.passages:
+    if profile.checklist:
+        there = f"[profiles/{profile.name}.md](../profiles/{profile.name}.md)"
+        lines += ["", f"What became of each line of the document: {there}."]
+    elif profile.passages:
         lines += ["", "## Where each sentence of the document went", ""]
         lines += ["| the document says | here it is a | in |", "|---|---|---|"]
         lines += [
@@ -124,6 +131,19 @@ _PLACES = {
     "Subject": "requirements[].check.reach.from and to",
     "Schedulable": "requirements[].check.schedulable",
     "Cel": "requirements[].check.cel",
+    "Isolated": "requirements[].check.isolated",
+    "LetsOut": "requirements[].check.lets_out",
+    "Each": "requirements[].check.each",
+    "Installed": "requirements[].check.installed",
+    "Covers": "requirements[].check.covers",
+    "Identity": "requirements[].check.identity",
+    "Principal": "requirements[].check.identity.who, access.who, scope.who and effective.who",
+    "Access": "requirements[].check.access",
+    "Scope": "requirements[].check.scope",
+    "Effective": "requirements[].check.effective",
+    "Subnets": "requirements[].check.subnets",
+    "PodSecurity": "requirements[].check.pod_security",
+    "Mend": "requirements[].mends[]",
     "Parameter": "parameters.NAME",
     "NodeSet": "node_sets.NAME",
     "Evidence": "node_sets.NAME.find[]",
@@ -131,4 +151,8 @@ _PLACES = {
     "FindWorkload": "workloads.NAME.find[]",
     "Template": "workloads.NAME.template and templates.VALUE",
     "Passage": "passages[]",
+    "ChecklistSection": "checklist[]",
+    "Box": "checklist[].boxes[]",
+    "ValidationCommand": "commands[]",
+    "Reads": "reads",
 }

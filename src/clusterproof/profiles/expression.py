@@ -15,7 +15,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from clusterproof._cel import library
+from clusterproof.profiles.chains import bare, bound_names, chains, without
 from clusterproof.profiles.functions import FUNCTIONS
+from clusterproof.profiles.partly import variants
 from clusterproof.snapshot.fields import Cause, Unknown
 
 MAX_LENGTH = 2_000
@@ -45,15 +47,10 @@ NATIVE |= {
     "value",
 }
 _WORDS = {"true", "false", "null", "in"}
-_LITERAL = re.compile(
-    r"""[rRbB]{0,2}(?:\"\"\".*?\"\"\"|'''.*?'''|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')""", re.DOTALL
-)
 _MACRO = re.compile(
     r"(?<![\w.])(?P<root>[A-Za-z_]\w*)\s*\.\s*(?P<macro>all|exists|exists_one|map|filter)\s*\(|"
     r"\.\s*(?P<other>all|exists|exists_one|map|filter)\s*\("
 )
-_BINDING = re.compile(r"\.\s*(?:all|exists|exists_one|map|filter)\s*\(\s*([A-Za-z_]\w*)\s*,")
-_PATH = re.compile(r"(?<![\w.\])])([A-Za-z_]\w*(?:\s*\.\s*[A-Za-z_]\w*)*)(\s*\()?")
 _CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
 _RAISED = re.compile(r"Python function call failed: \w+: (.*?)\. Check function arguments", re.DOTALL)
 
@@ -68,7 +65,7 @@ def parse_check(expression: str) -> str | None:
         return program
     import difflib
 
-    for name in _CALL.findall(_bare(expression)):
+    for name in _CALL.findall(bare(expression)):
         if name not in NATIVE and name not in FUNCTIONS and name not in _WORDS:
             near = difflib.get_close_matches(name, sorted(NATIVE | FUNCTIONS.keys()), n=1)
             return f"there is no function {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
@@ -77,15 +74,8 @@ def parse_check(expression: str) -> str | None:
 
 def names_of(expression: str) -> tuple[str, ...]:
     """The dotted names that an expression reads, in order, without those that its comprehensions bind."""
-    bare = _bare(expression)
-    bound = set(_BINDING.findall(bare))
-    found: dict[str, None] = {}
-    for path, call in _PATH.findall(bare):
-        parts = re.split(r"\s*\.\s*", path)
-        if call:  # the last part is a function's name
-            parts.pop()
-        if parts and parts[0] not in bound and parts[0] not in _WORDS:
-            found[".".join(parts)] = None
+    bound = bound_names(expression)
+    found = {".".join(chain): None for chain in chains(expression) if chain[0] not in bound and chain[0] not in _WORDS}
     return tuple(found)
 
 
@@ -112,12 +102,56 @@ def evaluate(expression: str, activation: Mapping[str, object]) -> bool | Unknow
     Returns:
         True, False, or an Unknown that says what went wrong.
     """
+    result = value(expression, activation)
+    if isinstance(result, (bool, Unknown)):
+        return result
+    return Unknown(Cause.ERROR, f"{_short(expression)} gives {type(result).__name__}, not true or false")
+
+
+def value(expression: str, activation: Mapping[str, object]) -> Any:
+    """The value of an expression, whatever it is (as in JSON), or an Unknown; arguments as for :func:`evaluate`."""
     text = _too_much(expression) or _too_many_steps(expression, activation)
     if text is not None:
         return Unknown(Cause.ERROR, f"the expression {_short(expression)} {text}")
     program = _compile(expression)
     if isinstance(program, str):
         return Unknown(Cause.ERROR, f"the expression {_short(expression)} is wrong: {program}")
+    first, second, why = variants(expression, activation)
+    result = _run(expression, first)
+    if why is None or isinstance(result, Unknown):
+        return result
+    # An answer that is another without values that stand for unknown ones rests on them.
+    other = _run(expression, second)
+    return result if type(other) is type(result) and other == result else why
+
+
+def _run(expression: str, activation: Mapping[str, object]) -> Any:
+    variables, unread = bound(expression, activation)
+    unknowns = [unknown for _, unknown in unread]
+    asked = expression
+    for path, _ in unread:
+        root, _, rest = path.partition(".")
+        if rest:  # has() of a member that was left out would be false
+            asked = without(asked, root, rest)
+    try:
+        return _ordered(_compile(asked).execute(library().Context(variables=variables, functions=dict(FUNCTIONS))))
+    except Exception as error:  # noqa: BLE001 - whatever CEL stumbles over makes the answer unknown
+        return unknowns[0] if unknowns else Unknown(Cause.ERROR, _said(expression, error))
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the library's own crash; everything else goes through
+            raise
+        return Unknown(Cause.ERROR, f"{_short(expression)}: the CEL library failed on it")
+
+
+def _ordered(made: Any) -> Any:
+    """The same with the members of maps in the order of their keys: the library's own order is another in each process."""
+    if isinstance(made, dict):
+        return {key: _ordered(made[key]) for key in sorted(made, key=str)}
+    return [_ordered(item) for item in made] if isinstance(made, list) else made
+
+
+def bound(expression: str, activation: Mapping[str, object]) -> tuple[dict[str, object], list[tuple[str, Unknown]]]:
+    """The values of the names that an expression reads, and what of those is unknown and so left out, with its path."""
     read = names_of(expression)
     roots = {name.partition(".")[0] for name in read}
     unread: list[tuple[str, Unknown]] = []
@@ -126,22 +160,12 @@ def evaluate(expression: str, activation: Mapping[str, object]) -> bool | Unknow
         for name, value in sorted(activation.items())
         if name in roots and (known := _known(value, name, unread)) is not _MISSING
     }
-    unknowns = [
-        unknown
+    met = [
+        (path, unknown)
         for path, unknown in unread
         if any(f"{name}.".startswith(f"{path}.") or path.startswith(f"{name}.") for name in read)
     ]
-    try:
-        result = program.execute(library().Context(variables=variables, functions=dict(FUNCTIONS)))
-    except Exception as error:  # noqa: BLE001 - whatever CEL stumbles over makes the answer unknown
-        return unknowns[0] if unknowns else Unknown(Cause.ERROR, f"{_short(expression)}: {_reason(error)}")
-    except BaseException as error:
-        if type(error).__name__ != "PanicException":  # the library's own crash; everything else goes through
-            raise
-        return Unknown(Cause.ERROR, f"{_short(expression)}: the CEL library failed on it")
-    if isinstance(result, bool):
-        return result
-    return Unknown(Cause.ERROR, f"{_short(expression)} gives {type(result).__name__}, not true or false")
+    return variables, met
 
 
 class _Missing:
@@ -180,38 +204,33 @@ def _compile(expression: str) -> Any:
         return "it is not CEL"
 
 
-def _bare(expression: str) -> str:
-    """The expression with its text literals and comments emptied."""
-    return re.sub(r"//[^\n]*", "", _LITERAL.sub('""', expression))
-
-
 def _too_much(expression: str) -> str | None:
     if not expression.strip():
         return "is empty"
     if len(expression) > MAX_LENGTH:
         return f"has {len(expression)} characters; at most {MAX_LENGTH} are read"
-    bare = _bare(expression)
-    macros = len(_MACRO.findall(bare))
+    text = bare(expression)
+    macros = len(_MACRO.findall(text))
     if macros > MAX_MACROS:
         return f"has {macros} comprehensions; at most {MAX_MACROS} are run"
-    if bare.count("+") > MAX_SUMS:
-        return f"has {bare.count('+')} sums; at most {MAX_SUMS} are run"
+    if text.count("+") > MAX_SUMS:
+        return f"has {text.count('+')} sums; at most {MAX_SUMS} are run"
     return None
 
 
 def _too_many_steps(expression: str, activation: Mapping[str, object]) -> str | None:
     """Comprehensions inside one another multiply; over very many objects that would take hours."""
-    bare = _bare(expression)
+    text = bare(expression)
     sizes = {name: len(value) for name, value in activation.items() if isinstance(value, (list, tuple))}
     longest = max(sizes.values(), default=INNER_LIST)
-    opens = {match.end() - 1: match for match in _MACRO.finditer(bare)}
+    opens = {match.end() - 1: match for match in _MACRO.finditer(text)}
     worst, product, stack = 1, 1, [1]
-    for position, character in enumerate(bare):
+    for position, character in enumerate(text):
         if character == "(":
             stack.append(product)
             match = opens.get(position)
             if match is not None:
-                chained = match["other"] is not None and bare[: match.start()].rstrip()[-1:] in (")", "]")
+                chained = match["other"] is not None and text[: match.start()].rstrip()[-1:] in (")", "]")
                 product *= max(longest if chained else sizes.get(match["root"] or "", INNER_LIST), 1)
                 worst = max(worst, product)
         elif character == ")" and len(stack) > 1:
@@ -231,6 +250,14 @@ def _reason(error: Exception) -> str:
     return text.partition(". ")[0].rstrip(".")
 
 
+def _said(expression: str, error: Exception) -> str:
+    """What a user reads: what our own functions say first; what ``unknown`` was given stands alone."""
+    text = _reason(error)
+    if _RAISED.search(str(error)) is None:
+        return f"{_short(expression)}: {text}"
+    return text if re.search(r"\bunknown\(", expression) else f"{text} (in {_short(expression)})"
+
+
 def _short(expression: str) -> str:
     one_line = " ".join(expression.split())
     return one_line if len(one_line) <= 100 else f"{one_line[:97]}..."
@@ -242,3 +269,16 @@ def conjunction(answers: Iterable[bool | Unknown]) -> bool | Unknown:
     if any(answer is False for answer in found):
         return False
     return next((answer for answer in found if isinstance(answer, Unknown)), True)
+
+
+def batch(expression: str, name: str, objects: list[Any], activation: Mapping[str, object]) -> list[Any] | None:
+    """The values of an expression for many objects in one run; None where any of them has none, or it is too much."""
+    if _too_much(expression) or _too_many_steps(expression, activation) or isinstance(_compile(expression), str):
+        return None
+    first, _, why = variants(expression, activation)
+    all_of = f"all_of_{name}"
+    whole = f"{all_of}.map({name}, (\n{expression}\n))"
+    if why is not None or isinstance(_compile(whole), str):
+        return None
+    answers = _run(whole, {**first, all_of: objects})
+    return None if isinstance(answers, Unknown) else answers

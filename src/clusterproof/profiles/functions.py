@@ -1,4 +1,4 @@
-"""The functions that our CEL has beside its own: versions, quantities, addresses.
+"""The functions that our CEL has beside its own: versions, quantities, addresses, and those of :mod:`.lookups`.
 
 CEL reads ``x.f(y)`` as ``f(x, y)``, so each can be called either way. ``semver``,
 ``quantity``, ``cidr`` and ``ip`` give a value that only the functions here take: the
@@ -14,11 +14,10 @@ from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import Any
 
+from clusterproof.profiles.lookups import LOOKUPS
+from clusterproof.profiles.raised import ExpressionError
+
 Value = dict[str, str]
-
-
-class ExpressionError(ValueError):
-    """A function was given what it cannot read; the message is one clause."""
 
 
 def semver(text: object) -> Value:
@@ -112,9 +111,8 @@ def eq(one: object, other: object) -> bool:
     return _compare(one, other) == 0
 
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    function.__name__: function for function in (semver, is_version, quantity, cidr, ip, contains, lt, le, gt, ge, eq)
-}
+_OWN = (semver, is_version, quantity, cidr, ip, contains, lt, le, gt, ge, eq)
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {**{function.__name__: function for function in _OWN}, **LOOKUPS}
 """Every function by its name in CEL."""
 
 

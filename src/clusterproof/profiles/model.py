@@ -9,12 +9,37 @@ from __future__ import annotations
 import enum
 from typing import Any
 
-import msgspec
 from msgspec import field
 
-
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base: immutable, unknown keys refused."""
+from clusterproof.profiles.checktypes import (
+    Access,
+    Cel,
+    Covers,
+    Each,
+    Effective,
+    Identity,
+    Installed,
+    Isolated,
+    LetsOut,
+    Mend,
+    PodSecurity,
+    Principal,
+    Reach,
+    Schedulable,
+    Scope,
+    Subject,
+    Subnets,
+)
+from clusterproof.profiles.documented import (
+    Became,
+    Box,
+    ChecklistSection,
+    Document,
+    Passage,
+    Source,
+    ValidationCommand,
+)
+from clusterproof.profiles.record import Record
 
 
 class Level(enum.StrEnum):
@@ -23,37 +48,6 @@ class Level(enum.StrEnum):
     MUST = "MUST"
     SHOULD = "SHOULD"
     MAY = "MAY"
-
-
-class Document(Record, frozen=True):
-    """The source document that a profile turns into requirements.
-
-    Attributes:
-        title: as its author calls it.
-        url: where it can be read; empty when nowhere public.
-        version: its version or date; empty when it has none.
-    """
-
-    title: str
-    url: str = ""
-    version: str = ""
-
-
-class Source(Record, frozen=True):
-    """Where a requirement stands.
-
-    Attributes:
-        document: as its author calls it.
-        section: as its author calls it; empty for the document as a whole.
-    """
-
-    document: str
-    section: str = ""
-
-    @property
-    def text(self) -> str:
-        """``document, section``; a section that is called as the document is said once."""
-        return ", ".join(dict.fromkeys(part for part in (self.document, self.section) if part))
 
 
 class Evidence(Record, frozen=True):
@@ -162,7 +156,9 @@ class Parameter(Record, frozen=True):
         default: the value when nothing sets or finds it.
         values: the allowed values; empty for free text.
         helm: find it as the chart version of this installed Helm chart.
-        unreadable: the sentence that is shown when ``helm`` was looked for and could not be read.
+        unreadable: the sentence that is shown when ``helm`` or ``find`` was looked for and could not be read.
+        find: otherwise: CEL over the kinds of ``using`` that gives its text; an error or an empty text finds nothing.
+        using: kinds that ``find`` reads.
     """
 
     title: str
@@ -170,73 +166,8 @@ class Parameter(Record, frozen=True):
     values: tuple[str, ...] = ()
     helm: str = ""
     unreadable: str = ""
-
-
-class Subject(Record, frozen=True):
-    """One end of a flow: a pod (``workload``), the host network (``hosts``), or what is neither.
-
-    Attributes:
-        workload: a workload of this profile, or ``kind/namespace/name`` in the cluster.
-        on: a node set that limits where it is looked at.
-        hosts: a node set whose nodes' host network is meant.
-        control_plane: true: the API servers of the cluster; only as ``from``.
-        services_of: kinds of objects for which the API servers call Services (``validatingwebhookconfigurations``,
-            ``mutatingwebhookconfigurations``, ``apiservices``): all these Services, each at the port that the object
-            names; only as ``to`` of the control plane, without ``port``.
-        load_balancer: ``namespace/name`` of a Service of type LoadBalancer: what its balancer sends to its targets,
-            health checks too; only as ``from``.
-        address: an IPv4 or IPv6 CIDR block; beside ``load_balancer``: the balancer's clients.
-    """
-
-    workload: str = ""
-    on: str = ""
-    hosts: str = ""
-    control_plane: bool = False
-    services_of: tuple[str, ...] = ()
-    load_balancer: str = ""
-    address: str = ""
-
-
-class Reach(Record, frozen=True):
-    """Whether one end reaches another on a port.
-
-    Attributes:
-        from: the client's end.
-        to: the server's end.
-        port: ``2379/TCP``, ``53/UDP``, ``9899/SCTP`` or a range ``1024-65535/TCP``; left out with ``services_of``.
-        by: ``name`` (DNS, then the Service: where none leads to the port, the requirement fails), ``address`` (the
-            pods themselves), ``node-port`` (any node, at the node port of a Service that publishes the port) or
-            ``load-balancer`` (the address of such a Service's load balancer, dialled in the cluster).
-    """
-
-    from_: Subject = field(name="from")
-    to: Subject = field(name="to")
-    port: str = ""
-    by: str = "name"
-
-
-class Schedulable(Record, frozen=True):
-    """Whether a workload can be scheduled at all, and where.
-
-    Attributes:
-        workload: a workload of this profile, or ``kind/namespace/name`` in the cluster.
-        on: a node set that limits where it is looked at.
-    """
-
-    workload: str
-    on: str = ""
-
-
-class Cel(Record, frozen=True):
-    """An object check: a CEL expression over the raw objects of the kinds named.
-
-    Attributes:
-        kinds: the kinds that are bound, each as a list under its own name (``-`` becomes ``_``).
-        that: must be true for the requirement to pass; an error or missing field is unknown.
-    """
-
-    kinds: tuple[str, ...]
-    that: str
+    find: str = ""
+    using: tuple[str, ...] = ()
 
 
 class Check(Record, frozen=True):
@@ -244,13 +175,35 @@ class Check(Record, frozen=True):
 
     Attributes:
         reach: whether one end reaches another on a port.
+        isolated: whether every pod of a workload is selected by a policy of one direction.
+        lets_out: whether policies let every pod of a workload ask services of AWS.
         schedulable: whether a workload can be scheduled.
         cel: a CEL expression over raw objects.
+        each: a condition that every object of a kind must meet.
+        installed: whether a component is there, whole and new enough.
+        covers: whether a DaemonSet runs on every node of a set.
+        identity: whether pods get a role of AWS.
+        access: whether a principal may do something.
+        scope: whether what a principal may do stays within some resources.
+        effective: whether grants ever take effect.
+        subnets: what subnets must be.
+        pod_security: whether pods keep a Pod Security Standard.
     """
 
     reach: Reach | None = None
+    isolated: Isolated | None = None
+    lets_out: LetsOut | None = None
     schedulable: Schedulable | None = None
     cel: Cel | None = None
+    each: Each | None = None
+    installed: Installed | None = None
+    covers: Covers | None = None
+    identity: Identity | None = None
+    access: Access | None = None
+    scope: Scope | None = None
+    effective: Effective | None = None
+    subnets: Subnets | None = None
+    pod_security: PodSecurity | None = None
 
 
 class Requirement(Record, frozen=True):
@@ -273,6 +226,7 @@ class Requirement(Record, frozen=True):
         references: URLs or citations.
         absent: the verdict when a workload or set is not found: ``unknown`` or ``not-applicable``.
         notes: texts that stand on the finding and change no verdict.
+        mends: what mends it, where no search finds that; in order, all of them together.
     """
 
     id: str
@@ -291,33 +245,21 @@ class Requirement(Record, frozen=True):
     references: tuple[str, ...] = ()
     absent: str = "unknown"
     notes: tuple[str, ...] = ()
+    mends: tuple[Mend, ...] = ()
 
 
-class Became(enum.StrEnum):
-    """What a passage of the source document became in the profile."""
-
-    REQUIREMENT = "requirement"
-    SYMPTOM = "symptom"
-    REMEDY = "remedy"
-    NOTE = "note"
-    WORKLOAD = "workload"
-    NODE_SET = "node set"
-    PARAMETER = "parameter"
-    EXPLANATION = "explanation"
-
-
-class Passage(Record, frozen=True):
-    """Where one passage of the source document went, so that nothing of it is lost unseen.
+class Reads(Record, frozen=True):
+    """What of an account is read for this profile beyond what its cluster names. ``${...}`` holds CEL over parameters.
 
     Attributes:
-        says: a few words of the passage, as the document has them.
-        became: what it became in this profile.
-        at: ids of requirements or names of workloads, node sets or parameters that hold it; none for the profile itself.
+        queues: prefixes of the names of SQS queues.
+        buckets: names of S3 buckets; buckets that a variable of a workload names are read besides.
+        roles: names or ARNs of IAM roles; roles that the cluster, its nodes and its service accounts name are read besides.
     """
 
-    says: str
-    became: Became
-    at: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
 
 
 class Profile(Record, frozen=True):
@@ -334,6 +276,11 @@ class Profile(Record, frozen=True):
         node_sets: named sets of node groups.
         workloads: named workloads.
         passages: where each passage of the document went.
+        checklist: the document's own checklist.
+        commands: the document's own validation commands.
+        reads: what of an account is read besides.
+        no_guardrails: CEL over the parameters: true where the user declares that no service control policy, resource
+            control policy or session policy limits anybody here.
     """
 
     name: str
@@ -346,3 +293,47 @@ class Profile(Record, frozen=True):
     node_sets: dict[str, NodeSet] = field(default_factory=dict)
     workloads: dict[str, WorkloadDefinition] = field(default_factory=dict)
     passages: tuple[Passage, ...] = ()
+    checklist: tuple[ChecklistSection, ...] = ()
+    commands: tuple[ValidationCommand, ...] = ()
+    reads: Reads = Reads()
+    no_guardrails: str = ""
+
+
+__all__ = [
+    "Access",
+    "Became",
+    "Box",
+    "Cel",
+    "Check",
+    "ChecklistSection",
+    "Covers",
+    "Document",
+    "Each",
+    "Effective",
+    "Evidence",
+    "FindWorkload",
+    "Identity",
+    "Installed",
+    "Isolated",
+    "LetsOut",
+    "Level",
+    "Mend",
+    "NodeSet",
+    "Parameter",
+    "Passage",
+    "PodSecurity",
+    "Principal",
+    "Profile",
+    "Reach",
+    "Reads",
+    "Record",
+    "Requirement",
+    "Schedulable",
+    "Scope",
+    "Source",
+    "Subject",
+    "Subnets",
+    "Template",
+    "ValidationCommand",
+    "WorkloadDefinition",
+]

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
+from clusterproof.profiles.checkrules import (
+    check_problems,
+    document_problems,
+    expression_problems,
+    mend_problems,
+    parameter_problems,
+)
 from clusterproof.profiles.endrules import end_problems, subject_problems
-from clusterproof.profiles.expression import names_of, parse_check
 from clusterproof.profiles.model import (
     Cel,
     Evidence,
@@ -22,6 +27,7 @@ from clusterproof.profiles.model import (
     WorkloadDefinition,
 )
 from clusterproof.profiles.port import parse_port
+from clusterproof.profiles.sayings import known, one_of, pattern, unknown
 from clusterproof.profiles.shape import Problem
 
 SLUG = r"[a-z0-9]+(-[a-z0-9]+)*"
@@ -37,6 +43,7 @@ def rule_problems(profile: Profile) -> Iterator[Problem]:
         yield Problem("name", _slug(profile.name))
     yield from _condition(profile, profile.applies, "applies")
     yield from _parameters(profile)
+    yield from parameter_problems(profile)
     for name, found in profile.node_sets.items():
         path = f"node_sets.{name}"
         if not re.fullmatch(SLUG, name):
@@ -54,11 +61,12 @@ def rule_problems(profile: Profile) -> Iterator[Problem]:
         yield from _requirement(profile, requirement, path)
     if not profile.requirements:
         yield Problem("requirements", "the list is empty; a profile has at least one requirement")
-    known = {*seen, *profile.workloads, *profile.node_sets, *profile.parameters}
+    yield from document_problems(profile)
+    places = {*seen, *profile.workloads, *profile.node_sets, *profile.parameters}
     for number, passage in enumerate(profile.passages):
         for place in passage.at:
-            if place not in known:
-                yield Problem(f"passages[{number}].at", _unknown("requirement or name", place, known))
+            if place not in places:
+                yield Problem(f"passages[{number}].at", unknown("requirement or name", place, places))
 
 
 def _requirement(profile: Profile, requirement: Requirement, path: str) -> Iterator[Problem]:
@@ -71,7 +79,7 @@ def _requirement(profile: Profile, requirement: Requirement, path: str) -> Itera
         yield Problem(f"{path}.absent", f"unknown value {requirement.absent!r}; write {' or '.join(ABSENT)}")
     yield from _condition(profile, requirement.applies, f"{path}.applies")
     check = requirement.check
-    yield from _one_of(check, f"{path}.check")
+    yield from one_of(check, f"{path}.check")
     if check.reach is not None:
         yield from _reach(profile, check.reach, f"{path}.check.reach")
     if check.schedulable is not None:
@@ -79,6 +87,8 @@ def _requirement(profile: Profile, requirement: Requirement, path: str) -> Itera
         yield from _subject(profile, Subject(check.schedulable.workload, check.schedulable.on), at)
     if check.cel is not None:
         yield from _objects(profile, check.cel, f"{path}.check.cel")
+    yield from check_problems(profile, check, f"{path}.check")
+    yield from mend_problems(profile, requirement, path)
 
 
 def _reach(profile: Profile, reach: Reach, path: str) -> Iterator[Problem]:
@@ -100,10 +110,10 @@ def _reach(profile: Profile, reach: Reach, path: str) -> Iterator[Problem]:
 def _subject(profile: Profile, subject: Subject, path: str) -> Iterator[Problem]:
     yield from subject_problems(subject, path)
     if subject.workload and not _IN_CLUSTER.fullmatch(subject.workload):
-        yield from _known("workload", subject.workload, profile.workloads, f"{path}.workload")
+        yield from known("workload", subject.workload, profile.workloads, f"{path}.workload")
     for member, name in (("on", subject.on), ("hosts", subject.hosts)):
         if name:
-            yield from _known("node set", name, profile.node_sets, f"{path}.{member}")
+            yield from known("node set", name, profile.node_sets, f"{path}.{member}")
 
 
 def _objects(profile: Profile, check: Cel, path: str) -> Iterator[Problem]:
@@ -112,26 +122,14 @@ def _objects(profile: Profile, check: Cel, path: str) -> Iterator[Problem]:
     if not check.kinds:
         yield Problem(f"{path}.kinds", "the list is empty; name the kinds that the expression reads")
     for number, kind in enumerate(check.kinds):
-        yield from _known("kind", kind, BY_NAME, f"{path}.kinds[{number}]")
+        yield from known("kind", kind, BY_NAME, f"{path}.kinds[{number}]")
     bound = {kind.replace("-", "_") for kind in check.kinds}
-    yield from _expression(check.that, f"{path}.that", bound, profile.parameters)
+    yield from expression_problems(check.that, f"{path}.that", bound, profile.parameters)
 
 
 def _condition(profile: Profile, condition: str, path: str) -> Iterator[Problem]:
     if condition:
-        yield from _expression(condition, path, set(), profile.parameters)
-
-
-def _expression(text: str, path: str, roots: set[str], parameters: Iterable[str]) -> Iterator[Problem]:
-    refused = parse_check(text)
-    if refused is not None:
-        yield Problem(path, refused)
-        return
-    names = set(parameters)
-    for name in names_of(text):
-        if name.partition(".")[0] in roots or any(name == p or p.startswith(f"{name}.") for p in names):
-            continue
-        yield Problem(path, _unknown("parameter" if not roots else "parameter or kind", name, {*names, *roots}))
+        yield from expression_problems(condition, path, set(), profile.parameters)
 
 
 def _parameters(profile: Profile) -> Iterator[Problem]:
@@ -161,7 +159,7 @@ def _workload(profile: Profile, name: str, definition: WorkloadDefinition) -> It
     if bool(definition.choose) != bool(definition.templates):
         yield Problem(path, "templates and choose go together: choose names the parameter that picks one")
     elif definition.choose:
-        yield from _known("parameter", definition.choose, profile.parameters, f"{path}.choose")
+        yield from known("parameter", definition.choose, profile.parameters, f"{path}.choose")
         parameter = profile.parameters.get(definition.choose)
         if parameter is not None and definition.template is None:
             for value in parameter.values or (parameter.default,):
@@ -177,15 +175,15 @@ def _way(way: FindWorkload, path: str) -> Iterator[Problem]:
     if way.service_port and not way.service_labels:
         yield Problem(path, "service_port goes with service_labels; add them")
     for member in ("namespace", "name", "image"):
-        yield from _pattern(getattr(way, member), f"{path}.{member}")
+        yield from pattern(getattr(way, member), f"{path}.{member}")
 
 
 def _evidence(profile: Profile, way: Evidence, path: str) -> Iterator[Problem]:
-    yield from _one_of(way, path)
-    yield from _pattern(way.instance_type, f"{path}.instance_type")
+    yield from one_of(way, path)
+    yield from pattern(way.instance_type, f"{path}.instance_type")
     for member, names in (("runs", way.runs), ("hosts", way.hosts)):
         for name in names:
-            yield from _known("workload", name, profile.workloads, f"{path}.{member}")
+            yield from known("workload", name, profile.workloads, f"{path}.{member}")
 
 
 def _template(template: Template, path: str) -> Iterator[Problem]:
@@ -203,35 +201,6 @@ def _template(template: Template, path: str) -> Iterator[Problem]:
         yield Problem(f"{path}.spec", "has no containers")
     if template.image_bytes < 0:
         yield Problem(f"{path}.image_bytes", "is less than 0; it is a size in bytes")
-
-
-def _pattern(pattern: str, path: str) -> Iterator[Problem]:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        yield Problem(path, f"{pattern!r} is no regular expression ({error})")
-
-
-def _one_of(record: msgspec.Struct, path: str) -> Iterator[Problem]:
-    """Exactly one member may be set."""
-    names = [item.name for item in msgspec.structs.fields(record)]
-    given = [name for name in names if getattr(record, name)]
-    if len(given) != 1:
-        found = " and ".join(given) if given else "nothing"
-        yield Problem(path, f"exactly one of {', '.join(names)} must be set, found {found}")
-
-
-def _known(what: str, name: str, known: Iterable[str], path: str) -> Iterator[Problem]:
-    names = list(known)
-    if name not in names:
-        yield Problem(path, _unknown(what, name, names))
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names[:12]) or 'none'}"
-    return f"there is no {what} {name!r}; {hint}"
 
 
 def _slug(name: str) -> str:

@@ -11,11 +11,26 @@ from typing import Any
 
 import msgspec
 
-from clusterproof.profiles.model import Check, Evidence, Profile, Requirement, Subject
+from clusterproof.profiles import checkrules
+from clusterproof.profiles.model import Check, Evidence, Principal, Profile, Requirement, Subject
 from clusterproof.profiles.structdocs import DIALECT, attributes, parts, summary
 from clusterproof.snapshot.kinds import CALLERS
 
 FILE = "profile.schema.json"
+
+
+_ALLOWED = (
+    ("Each", "none", checkrules.NONE),
+    ("Installed", "version", checkrules.VERSIONS),
+    ("Isolated", "direction", checkrules.DIRECTIONS),
+    ("Identity", "that", checkrules.IDENTITY),
+    ("Identity", "by", checkrules.WAYS),
+    ("Subnets", "of", checkrules.SUBNETS_OF),
+    ("Subnets", "that", checkrules.SUBNETS),
+    ("PodSecurity", "level", checkrules.LEVELS),
+    ("PodSecurity", "that", checkrules.POD_SECURITY),
+)
+"""Keys that take one of a few words, by the struct that has them."""
 
 
 def schema() -> dict[str, Any]:
@@ -30,7 +45,16 @@ def schema() -> dict[str, Any]:
     definitions[Profile.__name__]["properties"]["requirements"] |= {"minItems": 1}
     definitions["Reach"]["properties"]["by"] |= {"enum": ["name", "address", "node-port", "load-balancer"]}
     definitions["Reach"]["properties"]["port"] |= {"pattern": "^[0-9]{1,5}(-[0-9]{1,5})?/(TCP|UDP|SCTP|tcp|udp|sctp)$"}
-    for kind in (Check, Evidence):
+    definitions["LetsOut"]["properties"]["port"] |= {"pattern": definitions["Reach"]["properties"]["port"]["pattern"]}
+    for name, key, allowed in _ALLOWED:
+        definitions[name]["properties"][key] |= {"enum": list(allowed)}
+    definitions["Mend"]["properties"]["commands"] |= {"propertyNames": {"enum": list(checkrules.STYLES)}}
+    definitions["Mend"]["properties"]["put"]["items"] |= {
+        "required": ["kind", "object"],
+        "properties": {"kind": {"type": "string"}, "object": {"type": "object"}},
+        "additionalProperties": False,
+    }
+    for kind in (Check, Evidence, Principal):
         definitions[kind.__name__] |= {"minProperties": 1, "maxProperties": 1}
     definitions[Subject.__name__]["oneOf"] = [
         {"required": [name]} for name in ("workload", "hosts", "control_plane", "services_of", "load_balancer")

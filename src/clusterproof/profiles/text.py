@@ -9,7 +9,8 @@ import textwrap
 
 import msgspec
 
-from clusterproof.profiles.model import Check, Profile, Reach, Requirement, Subject
+from clusterproof.profiles.checktext import check_text, reach_text
+from clusterproof.profiles.model import Profile, Requirement
 
 
 class Section(msgspec.Struct, frozen=True):
@@ -61,6 +62,7 @@ def manual(profile: Profile, requirement: Requirement) -> Manual:
     ]
     lists = [
         ("Seen in logs as", requirement.symptoms),
+        ("What a fix changes", tuple(mend.text for mend in requirement.mends)),
         ("Notes", requirement.notes),
         ("References", requirement.references),
     ]
@@ -105,42 +107,9 @@ def markdown(profile: Profile, requirement: Requirement, level: int = 2) -> str:
     return "\n".join(lines) + "\n"
 
 
-def check_text(check: Check) -> str:
-    """What a check asks, in a clause."""
-    if check.reach is not None:
-        return reach_text(check.reach)
-    if check.schedulable is not None:
-        where = f" on {check.schedulable.on}" if check.schedulable.on else ""
-        return f"{check.schedulable.workload} can be scheduled{where}"
-    if check.cel is not None:
-        return f"over {', '.join(check.cel.kinds)}: {' '.join(check.cel.that.split())}"
-    return ""
-
-
 def paragraphs(text: str) -> tuple[str, ...]:
     """Prose as YAML folds it: one paragraph for each line that is not empty."""
     return tuple(" ".join(part.split()) for part in text.strip().split("\n") if part.strip())
-
-
-def reach_text(reach: Reach) -> str:
-    """What a path asks, in a clause."""
-    port = f"on {reach.port}, by {reach.by}" if reach.port else "at the ports that they name"
-    return f"{_subject(reach.from_)} reaches {_subject(reach.to)} {port}"
-
-
-def _subject(subject: Subject) -> str:
-    if subject.hosts:
-        return f"the host network of {subject.hosts}"
-    if subject.control_plane:
-        return "the control plane"
-    if subject.services_of:
-        return f"the Services of {', '.join(subject.services_of)}"
-    if subject.load_balancer:
-        whose = f" with clients at {subject.address}" if subject.address else ""
-        return f"the load balancer of Service {subject.load_balancer}{whose}"
-    if subject.address:
-        return subject.address
-    return f"{subject.workload} on {subject.on}" if subject.on else subject.workload
 
 
 def _wrapped(text: str, width: int, first: str, other: str) -> list[str]:
@@ -151,3 +120,6 @@ def _wrapped(text: str, width: int, first: str, other: str) -> list[str]:
 
 def _cell(text: str) -> str:
     return text.replace("|", "\\|")
+
+
+__all__ = ["Manual", "Section", "check_text", "explain", "manual", "markdown", "paragraphs", "reach_text"]
