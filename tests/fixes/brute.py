@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from clusterproof.checks.context import Context
-from clusterproof.checks.finding import Opening
+from clusterproof.checks.mended import Opening
 from clusterproof.fixes.ends import label_of
 from clusterproof.reach.addresses import AddressSet
 from clusterproof.reach.ends import End

@@ -7,7 +7,8 @@ from typing import Any
 
 from clusterproof.checks.context import Context, Settings
 from clusterproof.checks.engine import findings, report
-from clusterproof.checks.finding import Finding, Fix, Report
+from clusterproof.checks.finding import Finding, Report
+from clusterproof.checks.mended import Fix
 from clusterproof.fixes.propose import repair
 from clusterproof.profiles.model import (
     Check,

@@ -12,7 +12,7 @@ from cfnlint.api import lint
 from cfnlint.config import ManualArgs
 
 from clusterproof import api
-from clusterproof.checks.finding import Change, Fix
+from clusterproof.checks.mended import Change, Fix
 from clusterproof.fixes import owners
 from clusterproof.fixes.render import render
 from clusterproof.reach.vpc import VpcView
@@ -21,6 +21,7 @@ from clusterproof.snapshot.snapshot import Snapshot
 from tests.e2e.moto_account import moto_server
 from tests.fixes.build import REGION, acl, cluster, group, rule
 from tests.fixes.test_render import EDITS, world
+from tests.worlds.page import DYNAMO_WORLDS
 
 PREFIX_LIST = {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "PrefixListIds": [{"PrefixListId": "pl-0a1b2c3d"}]}
 EVERYTHING: tuple[Edit, ...] = (
@@ -224,7 +225,7 @@ def test_a_hostile_name_resolves_nothing() -> None:
     assert linted(text) == []
 
 
-@pytest.mark.parametrize("name", api.WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_plans_of_the_shipped_worlds(name: str) -> None:
     """The plan of each world that ships has one resource per change of AWS, and cfn-lint finds nothing."""
     snapshot = api.load_world(name)

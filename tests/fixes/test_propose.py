@@ -8,7 +8,8 @@ import pytest
 
 from clusterproof.checks.context import Context
 from clusterproof.checks.engine import findings
-from clusterproof.checks.finding import Fix, Report
+from clusterproof.checks.finding import Report
+from clusterproof.checks.mended import Fix
 from clusterproof.fixes import openings, propose
 from clusterproof.profiles.model import Subject
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Put, apply
@@ -642,7 +643,7 @@ def test_the_plan_mends_all_findings_without_repeating_itself() -> None:
 
 
 def test_a_plan_that_mends_only_some_says_so() -> None:
-    """What cannot be mended keeps the plan from being called proven, and is named."""
+    """What cannot be mended takes nothing from what is proven of the rest, and is named with what stops it."""
     deployments = [
         deployment("dynamo/etcd", "system"),
         deployment("dynamo/worker", "gpu"),
@@ -651,9 +652,11 @@ def test_a_plan_that_mends_only_some_says_so() -> None:
     lost = reach("lost", "deploy/dynamo/lost", "deploy/dynamo/etcd", "2379/TCP")
     plan = repaired(two_groups(deployments=deployments), ETCD, lost).plan
     assert plan is not None
-    assert not plan.proven
+    assert plan.proven
     assert texts(plan) == ["admit tcp 2379 from sg-gpu (gpu-nodes) to sg-system (system-nodes)"]
-    assert any("no proven change was found for lost" in text for text in plan.advice)
+    assert [name.partition("/")[2] for name in plan.mends] == ["etcd"]
+    assert [item.name for item in plan.left] == ["lost"]
+    assert plan.left[0].why.startswith("deploy/dynamo/lost cannot be scheduled: ")
 
 
 @pytest.mark.parametrize(

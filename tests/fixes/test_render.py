@@ -12,7 +12,7 @@ import hcl2
 import pytest
 import yaml
 
-from clusterproof.checks.finding import Change, Fix
+from clusterproof.checks.mended import Change, Fix
 from clusterproof.errors import UsageError
 from clusterproof.fixes import owners
 from clusterproof.fixes.plain import comment

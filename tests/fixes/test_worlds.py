@@ -42,3 +42,28 @@ def test_the_demos_affinity_is_called_what_it_is() -> None:
     assert [name for name, advice in said.items() if any("it masks the property" in text for text in advice)] == [
         "prometheus-from-validator"
     ]
+
+
+def test_a_plan_for_asya_mends_what_it_says_and_breaks_nothing() -> None:
+    """Judged from outside: what the plan names passes with it, what passed does still, and the rest is named with why."""
+    snapshot = api.load_world("asya")
+    report = api.check(snapshot, "asya")
+    plan = report.plan
+    assert plan is not None
+    assert plan.proven
+    assert len(plan.mends) >= 10
+    after = {f.id: f.verdict for f in findings(Context(apply(snapshot, plan.overlay), api.load_profile("asya")))}
+    failing = [finding.id for finding in report.findings if finding.verdict.failing]
+    assert [name for name in failing if after[name] is Verdict.PASS] == list(plan.mends)
+    assert sorted([*plan.mends, *(item.id for item in plan.left)]) == sorted(failing)
+    well = {finding.id for finding in report.findings if finding.verdict is Verdict.PASS}
+    assert {after[name] for name in well} <= {Verdict.PASS, Verdict.NOT_APPLICABLE}
+    assert all(item.why and len(item.why) <= 160 for item in plan.left)
+    # What a finding says is not said again, and what one change is about is not said of the whole.
+    summaries = {finding.summary for finding in report.findings}
+    assert not any(summary in text for text in plan.said for summary in summaries)
+    head = api.render_fix(report, snapshot).partition("\n\n")[0].splitlines()
+    assert head[0] == (
+        f"# clusterproof: proven: mends {len(plan.mends)} of {len(failing)} failing requirements, and breaks none."
+    )
+    assert len(head) == len(set(head)) < 30

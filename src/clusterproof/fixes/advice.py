@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from clusterproof.checks.finding import Finding, Fix
+from clusterproof.checks.finding import Finding
+from clusterproof.checks.mended import Fix
 from clusterproof.fixes.legs import Leg, Wanted
 from clusterproof.fixes.needs import VPC
 from clusterproof.profiles.model import Requirement
@@ -15,6 +17,8 @@ from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit
 from clusterproof.snapshot.snapshot import Snapshot
 from clusterproof.verdict.algebra import Verdict
 
+_CLAUSE = 140
+"""A sentence longer than this is none for a list."""
 _WHAT = {
     Layer.ROUTE: "a route has to be added or mended; which target is right cannot be told from what was read",
     Layer.ROUTE_RETURN: "a route back has to be added or mended; which target is right cannot be told from what was read",
@@ -42,15 +46,30 @@ def stuck(requirement: Requirement, asked: Wanted, hops: Iterable[Hop]) -> list[
     return result
 
 
-def unproven(after: Mapping[str, Finding], ids: Sequence[str]) -> list[str]:
-    """Why a change is not called proven: what the checks still say with it."""
+def stopped(asked: Wanted, hops: Iterable[Hop]) -> str:
+    """The first thing that stops a requirement and that nothing proposed here mends, in one clause."""
+    if asked.stuck:
+        return asked.stuck[0]
+    hop = next(iter((*asked.hops, *hops)), None)
+    return f"{hop.layer.value}, {hop.at}, stops it, where no change is proposed" if hop is not None else ""
+
+
+def first_sentence(text: str) -> str:
+    """The first sentence of a text, without its full stop; nothing where it is long."""
+    first = re.split(r"(?<=[.!?])\s", text.strip(), maxsplit=1)[0].rstrip(".")
+    return first if len(first) <= _CLAUSE else ""
+
+
+def unproven(before: Mapping[str, Finding], after: Mapping[str, Finding], ids: Sequence[str]) -> list[str]:
+    """Why a change is not called proven: what the checks still say with it, unless they say it without."""
     result: list[str] = []
     for name in ids:
         finding = after[name]
         if finding.verdict is Verdict.PASS:
             continue
         why = finding.unknowns[0].detail if finding.verdict is Verdict.UNKNOWN and finding.unknowns else finding.summary
-        result.append(f"not proven: with this change {finding.name} is still {finding.verdict.value}: {why}")
+        said = "" if why == before[name].summary else f": {why}"
+        result.append(f"not proven: with this change {finding.name} is still {finding.verdict.value}{said}")
     return result
 
 

@@ -88,6 +88,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def wanted(asker: Asker, check: Reach) -> Wanted:
     """Ask all cells of a requirement again and keep their legs, each distinct one once."""
+    if check.closed:
+        return Wanted()  # nothing is asked to get through
     context = asker.context
     clients, servers = resolve(context, check.from_), serving(resolve(context, check.to))
     ports = parse_port(check.port) if check.port else None

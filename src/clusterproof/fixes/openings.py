@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from clusterproof.checks.cells import Asker
-from clusterproof.checks.finding import Opening
 from clusterproof.checks.fold import read_of
+from clusterproof.checks.mended import Opening
 from clusterproof.fixes.ends import Carrier, carrying, label_of, within
 from clusterproof.fixes.legs import Leg
 from clusterproof.fixes.policies import selected

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from clusterproof.reach.vpc import VpcView
 from clusterproof.snapshot.fields import Ref
 from clusterproof.snapshot.kinds import BY_NAME, NETWORK_ACLS, SECURITY_GROUPS
@@ -21,8 +23,8 @@ def object_of(edit: Edit) -> Ref:
         case AddAclEntry():
             return Ref(NETWORK_ACLS.name, edit.network_acl_id, "Entries")
         case Put():
-            metadata = edit.object["metadata"]
-            return Ref(edit.kind, f"{metadata['namespace']}/{metadata['name']}")
+            kind = BY_NAME[edit.kind]
+            return Ref(edit.kind, kind.key(msgspec.convert(edit.object, kind.type)))
         case SetField():
             return Ref(edit.kind, edit.key, edit.path)
         case _:
@@ -41,10 +43,19 @@ def owner(snapshot: Snapshot, edit: Edit) -> str:
     if isinstance(edit, AddAclEntry):
         acl = snapshot.get(NETWORK_ACLS, edit.network_acl_id)
         return owner_of(tag_map(acl.tags)) if acl is not None else ""
-    ref = object_of(edit)
-    raw = snapshot.raw(BY_NAME[ref.kind], ref.key)
-    labels = (raw or {}).get("metadata", {}).get("labels", {})
-    return str(labels.get("app.kubernetes.io/managed-by", ""))
+    return owner_at(snapshot, object_of(edit))
+
+
+def owner_at(snapshot: Snapshot, ref: Ref) -> str:
+    """Who manages an object, by its labels or tags; empty when nothing says so, or it is not there."""
+    raw = (snapshot.raw(BY_NAME[ref.kind], ref.key) if ref.kind in BY_NAME else None) or {}
+    labels = (raw.get("metadata") or {}).get("labels") or {}
+    if "app.kubernetes.io/managed-by" in labels:
+        return str(labels["app.kubernetes.io/managed-by"])
+    tags = raw.get("Tags", raw.get("tags"))
+    if isinstance(tags, list):
+        tags = {str(item.get("Key", item.get("key", ""))): item.get("Value", item.get("value")) for item in tags}
+    return owner_of({key: str(value or "") for key, value in tags.items()}) if isinstance(tags, dict) else ""
 
 
 def text_of(view: VpcView, edit: Edit) -> str:

@@ -7,7 +7,7 @@ check again, and list what else became reachable (design rule 6).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -15,18 +15,21 @@ import msgspec
 
 from clusterproof.checks.cells import Asker
 from clusterproof.checks.context import Context
-from clusterproof.checks.finding import Change, Finding, Fix, Report
+from clusterproof.checks.finding import Finding, Report
+from clusterproof.checks.mended import Change, Fix, Left
 from clusterproof.checks.reach import decide
 from clusterproof.errors import ClusterproofError
-from clusterproof.fixes import advice, owners, quota
+from clusterproof.fixes import advice, others, owners, quota
 from clusterproof.fixes.acls import entries
+from clusterproof.fixes.draft import Draft
 from clusterproof.fixes.ends import Carrier, carriers
 from clusterproof.fixes.groups import carried, overlapping, rules
+from clusterproof.fixes.largest import largest
 from clusterproof.fixes.legs import Wanted, wanted
 from clusterproof.fixes.needs import AclNeed, GroupNeed, Needs, PolicyNeed, needs_of
 from clusterproof.fixes.openings import Pair, Span, asked_for, openings
 from clusterproof.fixes.policies import policies
-from clusterproof.fixes.render_aws_cli import commands
+from clusterproof.fixes.render_aws_cli import any_shell, commands
 from clusterproof.fixes.trial import proof, tried
 from clusterproof.profiles.model import Reach, Requirement
 from clusterproof.snapshot.overlay import AddAclEntry, Edit, Overlay, Put
@@ -36,13 +39,6 @@ T = TypeVar("T")
 
 _ROUNDS = 6
 """Each round mends every layer that refuses; a second is needed only where one layer hid another."""
-
-
-class _Draft(msgspec.Struct, frozen=True):
-    """Edits for one finding, and what they do not mend."""
-
-    edits: tuple[Edit, ...]
-    advice: tuple[str, ...]
 
 
 def repair(context: Context, report: Report, asker: Asker | None = None) -> Report:
@@ -72,6 +68,31 @@ def _guarded(search: Callable[[T], Fix | None], subject: T) -> Fix | None:
         return Fix(proven=False, advice=(text,))
 
 
+class _Trial(msgspec.Struct, frozen=True):
+    """Changes that were tried together.
+
+    Attributes:
+        network: edits for connections.
+        other: changes for everything else.
+        asker: who asked in the world with them.
+        after: all findings there, by id.
+        broken: names of those that pass today and do not there.
+        ids: what is to be mended.
+    """
+
+    network: Draft
+    other: Draft
+    asker: Asker
+    after: dict[str, Finding]
+    broken: tuple[str, ...]
+    ids: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of these pass and nothing is broken."""
+        return not self.broken and all(self.after[name].verdict is Verdict.PASS for name in self.ids)
+
+
 class _Smith:
     """Repairs the findings of one context, sharing what they have in common."""
 
@@ -84,18 +105,43 @@ class _Smith:
         name = context.profile.name
         self._requirements = {f"{name}/{item.id}": item for item in context.profile.requirements}
         self._wanted: dict[str, Wanted] = {}
+        self._others: dict[str, Draft] = {}
+        """Drafts of findings that are not about a connection, by id."""
+        self._why: dict[str, str] = {}
+        """Why what was drafted for a finding does not mend it, by id; one clause each."""
+        self._trials: dict[tuple[str, ...], _Trial] = {}
+        """What was tried of the plan, by the findings that are to be mended."""
 
     # --- one finding -----------------------------------------------------------------------
 
     def fix(self, finding: Finding) -> Fix | None:
         """The fix of one finding; None when there is nothing to say."""
         requirement = self._requirements[finding.id]
-        if requirement.check.reach is None:
-            return advice.without_reach(requirement, finding)
-        draft = self._draft(requirement, requirement.check.reach, ())
+        check = requirement.check.reach
+        if check is None or check.closed:
+            return self._other(requirement, finding)
+        draft = self._draft(requirement, check, ())
+        if not draft.edits and requirement.mends:
+            return self._other(requirement, finding)
+        self._why[finding.id] = draft.why
         return self._finished(draft, [finding.id], self._colocation(finding))
 
-    def _draft(self, requirement: Requirement, check: Reach, base: tuple[Edit, ...]) -> _Draft:
+    def _other(self, requirement: Requirement, finding: Finding) -> Fix | None:
+        """The fix of a finding that is not about a connection."""
+        draft = self._others[finding.id] = others.draft(self._context, requirement, finding)
+        self._why[finding.id] = draft.why
+        fix = self._finished(Draft(), [finding.id], (), other=draft) if draft.changes else None
+        if fix is not None and fix.proven:
+            return fix
+        remedy = advice.without_reach(requirement, finding)
+        said = (*(fix.advice if fix is not None else draft.advice), *(remedy.advice if remedy is not None else ()))
+        return (
+            msgspec.structs.replace(fix or Fix(proven=False), advice=tuple(dict.fromkeys(said)))
+            if fix or said
+            else None
+        )
+
+    def _draft(self, requirement: Requirement, check: Reach, base: tuple[Edit, ...]) -> Draft:
         """Edits on top of ``base`` that mend as much of one finding as can be mended."""
         edits: list[Edit] = []
         said: dict[str, None] = {}
@@ -115,7 +161,8 @@ class _Smith:
                 break
             edits += new
             rounds += 1
-        return _Draft(self._needed(edits, base, [requirement]), tuple(said))
+        why = advice.stopped(asked, needs.stuck) if rounds < _ROUNDS and not edits else ""
+        return Draft(self._needed(edits, base, [requirement]), advice=tuple(said), why=why)
 
     def _edits(self, asker: Asker, needs: Needs) -> tuple[list[Edit], list[str]]:
         new: list[Edit] = []
@@ -150,13 +197,64 @@ class _Smith:
     # --- all findings ----------------------------------------------------------------------
 
     def plan(self, found: Sequence[Finding]) -> Fix | None:
-        """One change that mends all failing findings together; of what cannot be proven, only the advice."""
+        """The proven changes that mend as many failing findings as can be mended together, and why the rest is left."""
         failing = [finding for finding in found if finding.verdict.failing]
         if not failing:
             return None
-        mended = [finding for finding in failing if finding.fix is not None and finding.fix.proven]
         if len(failing) == 1 and failing[0].fix is not None:
             return failing[0].fix
+        sure = [finding for finding in failing if finding.fix is not None and finding.fix.proven]
+        # What is not proven by itself may be with the others: a policy for a role that another change makes.
+        more = [item for item in failing if item not in sure and self._others.get(item.id, Draft()).edits]
+        kept = largest(sure, more, lambda chosen: self._trial(failing, chosen).holds)
+        if not kept:
+            left = tuple(Left(finding.id, self._left_because(failing, [], finding)) for finding in failing)
+            said = _advice(failing)
+            why = {item.why for item in left}
+            more_said = tuple(text for text in said if text.removeprefix("not proven: ").rstrip(".") not in why)
+            return Fix(proven=False, advice=more_said, left=left) if said else None
+        trial = self._trial(failing, kept)
+        plan = self._finished(
+            trial.network,
+            [finding.id for finding in failing if finding in kept],
+            _advice(finding for finding in kept if finding.id not in self._others),
+            other=trial.other,
+            trial=trial,
+        )
+        left = tuple(
+            Left(finding.id, self._left_because(failing, kept, finding))
+            for finding in failing
+            if trial.after[finding.id].verdict is not Verdict.PASS
+        )
+        return plan and msgspec.structs.replace(plan, left=left)
+
+    def _trial(self, failing: Sequence[Finding], chosen: Sequence[Finding]) -> _Trial:
+        """The changes for some of the failing findings, together on a world built anew."""
+        chosen = [finding for finding in failing if finding in chosen]
+        key = tuple(finding.id for finding in chosen)
+        if key not in self._trials:
+            network = Draft(self._network([finding for finding in chosen if finding.id not in self._others]))
+            other = self._merged([finding for finding in chosen if finding.id in self._others], network.edits)
+            asker, after = proof(self._context, Overlay((*network.edits, *other.edits)), before=self._report.findings)
+            self._trials[key] = _Trial(
+                network, other, asker, after, tuple(others.broken(self._report.findings, after)), key
+            )
+        return self._trials[key]
+
+    def _left_because(self, failing: Sequence[Finding], kept: Sequence[Finding], finding: Finding) -> str:
+        """Why a finding is not among those that a plan mends, in one clause."""
+        fix = finding.fix
+        if fix is not None and fix.proven:
+            trial = self._trial(failing, [*kept, finding])
+            lost = trial.broken or tuple(
+                item.name for item in (*kept, finding) if trial.after[item.id].verdict is not Verdict.PASS
+            )
+            return f"its change is left out: together with the others {', '.join(lost)} would not pass"
+        remedy = " ".join(self._requirements[finding.id].remedy.split())
+        return self._why.get(finding.id) or advice.first_sentence(remedy) or "no change is proposed for it"
+
+    def _network(self, mended: Sequence[Finding]) -> tuple[Edit, ...]:
+        """The edits of findings about connections, without what they pass without."""
         requirements = [self._requirements[finding.id] for finding in mended]
         edits: tuple[Edit, ...] = ()
         for finding in mended:
@@ -168,54 +266,103 @@ class _Smith:
             for requirement in requirements:
                 if requirement.check.reach is not None:
                     edits += self._draft(requirement, requirement.check.reach, edits).edits
-        edits = self._needed(edits, (), requirements)
-        left = [finding for finding in failing if finding not in mended]
-        said: dict[str, None] = {}
-        for finding in failing:
-            said |= dict.fromkeys(finding.fix.advice if finding.fix is not None else ())
-        if left:
-            names = ", ".join(finding.name for finding in left)
-            said = {f"no proven change was found for {names}": None, **said}
-        return self._finished(_Draft(edits, ()), [finding.id for finding in failing], tuple(said))
+        return self._needed(edits, (), requirements)
 
-    def _finished(self, draft: _Draft, ids: Sequence[str], more: tuple[str, ...]) -> Fix | None:
-        """Prove a draft on a world built anew, and describe it."""
+    def _merged(self, found: Sequence[Finding], base: tuple[Edit, ...]) -> Draft:
+        """The drafts of some findings; two that change the same object are made one upon the other."""
+        merged = Draft()
+        for finding in found:
+            draft = self._others[finding.id]
+            if others.clash(merged.edits, draft.edits):
+                asker, after = proof(self._context, Overlay((*base, *merged.edits)), [finding.id])
+                now = after[finding.id]
+                if now.verdict is Verdict.PASS:
+                    continue
+                draft = others.draft(asker.context, self._requirements[finding.id], now)
+            merged += draft
+        return merged
+
+    def _finished(
+        self,
+        draft: Draft,
+        ids: Sequence[str],
+        more: tuple[str, ...],
+        *,
+        other: Draft = Draft(),  # noqa: B008 - frozen
+        trial: _Trial | None = None,
+    ) -> Fix | None:
+        """Prove a draft on a world built anew, and describe it.
+
+        Args:
+            draft: edits for connections.
+            ids: the findings that must pass with it.
+            more: what is to be said besides.
+            other: changes for everything else.
+            trial: of a plan: these drafts as they were tried together.
+        """
         snapshot = self._context.world.snapshot
-        overlay = Overlay(draft.edits)
-        said = [*draft.advice, *more]
-        if not overlay:
+        overlay = Overlay((*draft.edits, *other.edits))
+        said = [*draft.advice, *other.advice, *more]
+        if not overlay and not other.changes:
             return Fix(proven=False, advice=tuple(dict.fromkeys(said))) if said else None
-        # One more policy isolates what it selects; nothing else that is proposed here can close anything.
-        everything = len(ids) > 1 or any(isinstance(edit, Put) for edit in draft.edits)
-        asker, after = proof(self._context, overlay, () if everything else ids)
-        proven = all(after[name].verdict is Verdict.PASS for name in ids)
-        broken = [
-            finding.name
-            for finding in self._report.findings
-            if finding.verdict is Verdict.PASS and finding.id in after and after[finding.id].verdict is not Verdict.PASS
-        ]
+        if trial is None:
+            # One more policy isolates what it selects, and objects of other kinds may be read by anything.
+            everything = len(ids) > 1 or bool(other.edits) or any(isinstance(edit, Put) for edit in draft.edits)
+            asker, after = proof(self._context, overlay, () if everything else ids, self._report.findings)
+            broken = tuple(others.broken(self._report.findings, after))
+            self._note(ids, after, broken, changed=bool(overlay))
+        else:
+            asker, after, broken = trial.asker, trial.after, trial.broken
+        proven = not broken and all(after[name].verdict is Verdict.PASS for name in ids)
         if broken:
-            proven = False
             said.insert(0, f"with this change {', '.join(broken)} would no longer pass")
         if not proven:
-            said = [*advice.unproven(after, ids), *said]
+            said = [*advice.unproven({finding.id: finding for finding in self._report.findings}, after, ids), *said]
         else:
             said = [text for text in said if text not in draft.advice]
+        said += others.also(self._report.findings, after, ids, mended=trial is None)
         view = self._asker.paths.vpc
         return Fix(
             proven=proven,
-            changes=tuple(
-                Change(owners.text_of(view, edit), owners.object_of(edit), owners.owner(snapshot, edit))
-                for edit in draft.edits
+            changes=(
+                *(
+                    Change(owners.text_of(view, edit), owners.object_of(edit), owners.owner(snapshot, edit))
+                    for edit in draft.edits
+                ),
+                *(
+                    Change(
+                        made.text,
+                        made.object,
+                        owners.owner_at(snapshot, made.object),
+                        made.commands,
+                        made.advice or msgspec.UNSET,
+                    )
+                    for made in other.changes
+                ),
             ),
-            opens=openings(self._asker, asker, self._carriers, overlay, self._legs),
-            commands=commands(overlay, snapshot),
+            opens=openings(self._asker, asker, self._carriers, Overlay(draft.edits), self._legs),
+            commands=(
+                *commands(Overlay(draft.edits), snapshot),
+                *(command for made in other.changes if (command := any_shell(made.commands))),
+            ),
             advice=tuple(
                 dict.fromkeys([*said, *advice.overridden(snapshot, draft.edits), *advice.unseen(snapshot, draft.edits)])
             ),
             quota=quota.sentences(view, draft.edits),
             overlay=overlay,
+            mends=others.mended(self._report.findings, after) if proven else (),
         )
+
+    def _note(self, ids: Sequence[str], after: Mapping[str, Finding], broken: Sequence[str], *, changed: bool) -> None:
+        """Why a change by itself does not mend what it is for."""
+        for name in ids if changed else ():
+            now = after[name].verdict
+            if broken:
+                self._why[name] = f"with its change {', '.join(broken)} would no longer pass"
+            elif now is Verdict.UNKNOWN:
+                self._why[name] = "whether its change mends it is not known"
+            elif now is not Verdict.PASS:
+                self._why[name] = self._why.get(name) or "its change alone does not mend it"
 
     def _asks(self, finding_id: str) -> Wanted:
         if finding_id not in self._wanted:
@@ -235,3 +382,7 @@ class _Smith:
 
     def _colocation(self, finding: Finding) -> tuple[str, ...]:
         return advice.colocation(self._asks(finding.id))
+
+
+def _advice(findings: Iterable[Finding]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for found in findings if found.fix is not None for text in found.fix.said))

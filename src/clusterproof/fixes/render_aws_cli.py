@@ -10,7 +10,8 @@ import json
 import shlex
 from collections.abc import Iterable
 
-from clusterproof.fixes.plain import comment
+from clusterproof.fixes.draft import SHELL_STYLES
+from clusterproof.fixes.plain import Step, comment
 from clusterproof.fixes.render_kubectl import apply_command
 from clusterproof.snapshot.kinds import SECURITY_GROUPS
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Overlay, Put
@@ -25,13 +26,41 @@ def commands(overlay: Overlay, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(command for edit in overlay.edits if (command := _command(edit, snapshot)))
 
 
-def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str], snapshot: Snapshot) -> str:
-    """The commands with a comment above each."""
+def any_shell(made_by: dict[str, str]) -> str:
+    """The first command for a shell that makes a change; empty where none does."""
+    return next((made_by[style] for style in SHELL_STYLES if style in made_by), "")
+
+
+def makes(edit: Edit) -> bool:
+    """Whether one command makes an edit."""
+    return isinstance(edit, AddPermission | AddAclEntry) or (isinstance(edit, Put) and "apiVersion" in edit.object)
+
+
+def render(
+    head: list[str],
+    edits: Iterable[Edit],
+    texts: Iterable[str],
+    snapshot: Snapshot,
+    made: Iterable[Step] = (),
+) -> str:
+    """The commands with a comment above each.
+
+    Args:
+        head: what a reader must know first, line by line.
+        edits: those that every style writes.
+        texts: each of these edits in a sentence.
+        snapshot: the one that they are for.
+        made: further changes.
+    """
     lines = [comment(text) for text in head]
     for edit, text in zip(edits, texts, strict=True):
         command = _command(edit, snapshot)
         lines += ["", comment(text)]
         lines.append(command or "# neither the AWS CLI nor kubectl makes this change in one command")
+    for step in made:
+        instead = next((f"; see --as {style}" for style in step.made_by), "")
+        command = any_shell(step.made_by) or f"# no command is known that makes this change{instead}"
+        lines += ["", *step.comments, command]
     return "\n".join(lines) + "\n"
 
 

@@ -9,10 +9,11 @@ and deleting the stack takes exactly these rules away again.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
-from clusterproof.checks.finding import Fix
-from clusterproof.fixes.plain import comment, rule_description
+from clusterproof.checks.mended import Fix
+from clusterproof.fixes.plain import Step, comment, rule_description
 from clusterproof.snapshot.kinds import SECURITY_GROUPS
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Put, Raw, peer_text
 from clusterproof.snapshot.snapshot import Snapshot
@@ -30,19 +31,26 @@ _PEERS = {
 """The property that names the other end, by the member of the EC2 API: inbound, outbound."""
 
 
-def render(fix: Fix, head: list[str], texts: list[str], snapshot: Snapshot) -> str:
+def render(
+    fix: Fix,
+    head: list[str],
+    texts: list[str],
+    snapshot: Snapshot,
+    made: Iterable[Step] = (),
+) -> str:
     """The template; comments only, and no template, where CloudFormation can make none of the changes.
 
     Args:
         fix: what is to be rendered.
         head: what a reader must know first, line by line.
-        texts: each edit of the fix in a sentence.
+        texts: each edit that every style writes in a sentence.
         snapshot: the one that the fix is for (account, region, who owns the groups).
+        made: further changes.
     """
     resources: dict[str, Raw] = {}
     left: list[str] = []
-    for edit, text in zip(fix.overlay.edits, texts, strict=True):
-        why_not = _cannot(edit, snapshot)
+    for edit, text in zip(fix.overlay.edits[: fix.plain], texts, strict=True):
+        why_not = cannot(edit, snapshot)
         if why_not:
             left.append(f"{text}: {why_not}")
             continue
@@ -52,6 +60,9 @@ def render(fix: Fix, head: list[str], texts: list[str], snapshot: Snapshot) -> s
             "Metadata": {"Clusterproof": {"Change": _inert(text)}},
             "Properties": properties,
         }
+    for step in made:
+        instead = next((f"; see --as {style}" for style in step.made_by), "")
+        left.append(f"{step.text}: CloudFormation has no resource for this change here{instead}")
     lines = [comment(line) for line in head]
     if left:
         lines.append("# Not in this template:")
@@ -67,9 +78,14 @@ def _template(fix: Fix, head: list[str], left: list[str], resources: dict[str, R
         facts["NotInThisTemplate"] = [_inert(line) for line in left]
     state = "proven" if fix.proven else "NOT PROVEN"
     many = "1 rule" if len(resources) == 1 else f"{len(resources)} rules"
+    does = (
+        f"{len(resources)} of {len(fix.changes)} changes that together make failing requirements pass"
+        if left
+        else f"{many} that make failing requirements pass"
+    )
     return {
         "AWSTemplateFormatVersion": _FORMAT,
-        "Description": f"clusterproof: {many} that make failing requirements pass ({state})"[:_DESCRIPTION],
+        "Description": f"clusterproof: {does} ({state})"[:_DESCRIPTION],
         "Metadata": {"Clusterproof": facts},
         "Resources": resources,
     }
@@ -86,7 +102,7 @@ def _deployment(snapshot: Snapshot) -> list[str]:
     ]
 
 
-def _cannot(edit: Edit, snapshot: Snapshot) -> str:
+def cannot(edit: Edit, snapshot: Snapshot) -> str:
     """Why CloudFormation cannot make a change; empty when it can."""
     match edit:
         case AddPermission(group_id=group, egress=True, permission={"UserIdGroupPairs": [pair]}):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clusterproof.fixes.plain import comment
+from clusterproof.fixes.plain import Step, comment
 from clusterproof.snapshot.overlay import Edit, Put
+
+_APPLY, _END = "kubectl apply -f - <<'EOF'\n", "EOF"
 
 
 def manifest(edit: Put) -> str:
@@ -16,18 +18,41 @@ def manifest(edit: Put) -> str:
     return text
 
 
-def apply_command(edit: Put) -> str:
-    """``kubectl apply`` with the manifest on its standard input, to be pasted as it is."""
-    return f"kubectl apply -f - <<'EOF'\n{manifest(edit)}EOF"
+def apply_command(*edits: Put) -> str:
+    """``kubectl apply`` with the manifests on its standard input, to be pasted as it is."""
+    return _APPLY + "---\n".join(manifest(edit) for edit in edits) + _END
 
 
-def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str]) -> str:
-    """The manifests, with a comment for each change that kubectl cannot make."""
-    pairs = list(zip(edits, texts, strict=True))
+def manifests_in(command: str) -> str | None:
+    """The manifests of what :func:`apply_command` gave; None for any other command."""
+    if command.startswith(_APPLY) and command.endswith(_END):
+        return command.removeprefix(_APPLY).removesuffix(_END)
+    return None
+
+
+def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str], made: Iterable[Step] = ()) -> str:
+    """The manifests, with a comment for each change that kubectl cannot make.
+
+    Where a change is made by another command than ``kubectl apply``, all of it is commands for bash instead.
+
+    Args:
+        head: what a reader must know first, line by line.
+        edits: those that every style writes.
+        texts: each of these edits in a sentence.
+        made: further changes.
+    """
+    steps = [
+        Step(text, {"kubectl": apply_command(edit)} if isinstance(edit, Put) else {})
+        for edit, text in zip(edits, texts, strict=True)
+    ]
+    steps += made
     lines = [comment(text) for text in head]
-    rest = [text for edit, text in pairs if not isinstance(edit, Put)]
+    rest = [step.text for step in steps if "kubectl" not in step.made_by]
     if rest:
         lines.append("# kubectl cannot make these changes; see --as aws-cli or --as terraform:")
         lines += [comment(f"  {text}") for text in rest]
-    body = [f"{comment(text)}\n{manifest(edit)}" for edit, text in pairs if isinstance(edit, Put)]
-    return "\n".join(lines) + "\n" + "".join(f"---\n{item}" for item in body)
+    able = [("\n".join(step.comments), step.made_by["kubectl"]) for step in steps if "kubectl" in step.made_by]
+    bodies = [(above, manifests_in(command)) for above, command in able]
+    if all(body is not None for _, body in bodies):
+        return "\n".join(lines) + "\n" + "".join(f"---\n{above}\n{body}" for above, body in bodies)
+    return "\n".join([*lines, *(f"\n{above}\n{command}" for above, command in able)]) + "\n"

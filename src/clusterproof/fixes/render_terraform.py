@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from clusterproof.fixes.plain import comment, rule_description
+from clusterproof.fixes.plain import Step, comment, does, rule_description
+from clusterproof.fixes.quoted import hcl_string
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Edit, Put, peer_text
 
 Value = str | int | bool | list[str] | dict[str, str]
@@ -21,9 +22,21 @@ Body = list[tuple[str, Any]]
 _PREFIX = "clusterproof"
 
 
-def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str]) -> str:
-    """The resources with a comment above each."""
-    edits = list(edits)
+def render(
+    head: list[str],
+    edits: Iterable[Edit],
+    texts: Iterable[str],
+    made: Iterable[Step] = (),
+) -> str:
+    """The resources with a comment above each.
+
+    Args:
+        head: what a reader must know first, line by line.
+        edits: those that every style writes.
+        texts: each of these edits in a sentence.
+        made: further changes.
+    """
+    edits, changes = list(edits), list(made)
     lines = [comment(text) for text in head]
     if any(isinstance(edit, AddPermission | AddAclEntry) for edit in edits):
         lines.append("# Needs the provider hashicorp/aws, version 5 or later.")
@@ -39,9 +52,27 @@ def render(head: list[str], edits: Iterable[Edit], texts: Iterable[str]) -> str:
     if any(isinstance(edit, Put) for edit in edits):
         lines.append("# Needs the provider hashicorp/kubernetes, version 2 or later.")
     names: set[str] = set()
+    many = len(edits) + len(changes)
+    done = sum(makes(edit) for edit in edits) + sum(does(step.made_by.get("terraform", "")) for step in changes)
+    if done < many:
+        lines.append(f"# Terraform makes {done} of these {many} changes; the others stand below as comments.")
     for edit, text in zip(edits, texts, strict=True):
         lines += ["", comment(text), *_resource(edit, text, names)]
+    for step in changes:
+        instead = next((f"; see --as {style}" for style in step.made_by), "")
+        lines += [
+            "",
+            *step.comments,
+            step.made_by.get("terraform", f"# Terraform has no resource for this change here{instead}"),
+        ]
     return "\n".join(lines) + "\n"
+
+
+def makes(edit: Edit) -> bool:
+    """Whether there is a resource for an edit."""
+    return isinstance(edit, AddPermission | AddAclEntry) or (
+        isinstance(edit, Put) and edit.object.get("kind") == "NetworkPolicy"
+    )
 
 
 def _resource(edit: Edit, text: str, names: set[str]) -> list[str]:
@@ -58,7 +89,7 @@ def _resource(edit: Edit, text: str, names: set[str]) -> list[str]:
     while f"{kind}.{unique}" in names:
         unique, number = f"{name}_{number}", number + 1
     names.add(f"{kind}.{unique}")
-    return [f"resource {_string(kind)} {_string(unique)} {{", *_body(body, 1), "}"]
+    return [f"resource {hcl_string(kind)} {hcl_string(unique)} {{", *_body(body, 1), "}"]
 
 
 def _rule(edit: AddPermission, text: str) -> tuple[str, str, Body]:
@@ -159,9 +190,9 @@ def _body(body: Body, depth: int) -> list[str]:
     width = max((len(key) for key, value in arguments if not isinstance(value, dict)), default=0)
     for key, value in arguments:
         if isinstance(value, dict):
-            size = max((len(_string(k)) for k in value), default=0)
+            size = max((len(hcl_string(k)) for k in value), default=0)
             lines.append(f"{indent}{key} = {{")
-            lines += [f"{indent}  {_string(k).ljust(size)} = {_string(v)}" for k, v in value.items()]
+            lines += [f"{indent}  {hcl_string(k).ljust(size)} = {hcl_string(v)}" for k, v in value.items()]
             lines.append(f"{indent}}}")
         else:
             lines.append(f"{indent}{key.ljust(width)} = {_value(value)}")
@@ -185,12 +216,5 @@ def _value(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list):
-        return "[" + ", ".join(_string(item) for item in value) + "]"
-    return _string(str(value))
-
-
-def _string(text: str) -> str:
-    """A quoted HCL string: templates, quotes and what ends a line are escaped."""
-    safe = text.replace("\\", "\\\\").replace('"', '\\"').replace("${", "$${").replace("%{", "%%{")
-    safe = safe.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
-    return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in safe) + '"'
+        return "[" + ", ".join(hcl_string(item) for item in value) + "]"
+    return hcl_string(str(value))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Sequence
 
+from clusterproof.checks.affected import edited, may_change
 from clusterproof.checks.cells import Asker
 from clusterproof.checks.context import Context
 from clusterproof.checks.engine import findings_of
@@ -30,10 +31,23 @@ def tried(context: Context, edits: Iterable[Edit]) -> Context:
     return result
 
 
-def proof(context: Context, overlay: Overlay, ids: Sequence[str] = ()) -> tuple[Asker, dict[str, Finding]]:
+def proof(
+    context: Context, overlay: Overlay, ids: Sequence[str] = (), before: Iterable[Finding] = ()
+) -> tuple[Asker, dict[str, Finding]]:
     """The findings (all, or those named) on a world that is built anew with the change, by id; without evidence.
 
     With who asked there, for more questions about that world.
+
+    Args:
+        context: what the change is to.
+        overlay: the change.
+        ids: limits the findings; none: all.
+        before: findings of the context: those that no object of the kinds that change can tell are not asked again.
     """
     asker = Asker(Context(apply(context.world.snapshot, overlay), context.profile, context.settings))
-    return asker, {finding.id: finding for finding in findings_of(asker, only=ids, words=False)}
+    changed = edited(overlay)
+    of = {f"{context.profile.name}/{one.id}": one for one in context.profile.requirements}
+    kept = {one.id: one for one in before if not may_change(context.profile, of[one.id], changed)}
+    asked = [name for name in (ids or of) if name not in kept]
+    found = {finding.id: finding for finding in findings_of(asker, only=asked, words=False)} if asked else {}
+    return asker, {name: found.get(name) or kept[name] for name in (ids or of)}
