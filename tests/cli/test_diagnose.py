@@ -13,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clusterproof.checks.diagnose import Symptom, sightings
+from clusterproof.profiles.load import builtin_names, load
 from tests.cli.conftest import Run
 from tests.cli.ownprofile import LOST, own_profile
 from tests.cli.test_live import bare, stub  # noqa: F401 - fixtures
 from tests.sources.kubernetes_api.crash import crashing
 from tests.sources.kubernetes_api.stub import Stub
 
+KNOWN = len({text for name in builtin_names() for one in load(name).requirements for text in one.symptoms})
+"""Symptoms of the built-in profiles."""
 LEASE = "Unable to create lease"
 DEMO = ("--world", "demo")
 
@@ -28,7 +31,7 @@ def test_symptom_leads_to_requirement_verdict_hop_and_fix(run: Run, tmp_path: Pa
     (tmp_path / "w.log").write_text(f"start\nok\nERR {LEASE} (a\x1b[31m)\n{LEASE}\n")
     done = run("diagnose", "--logs", "w.log", *DEMO)
     assert (done.returncode, done.stderr) == (1, "")
-    assert "w.log, 68 bytes: 1 of 4 known symptoms\n" in done.stdout
+    assert f"w.log, 68 bytes: 1 of {KNOWN} known symptoms\n" in done.stdout
     assert "FAIL  dynamo/etcd-from-gpu-nodes  MUST\n" in done.stdout
     assert f"  seen     {LEASE}  (w.log, line 3, 2 times)\n" in done.stdout
     assert "> ERR Unable to create lease (a\\x1b[31m)\n" in done.stdout
@@ -67,7 +70,11 @@ def test_no_symptom_needs_no_cluster(run: Run, tmp_path: Path) -> None:
     """Nothing is read where nothing was found: status 0."""
     (tmp_path / "w.log").write_bytes(b"\x00\xff" * 1000)
     done = run("diagnose", "--logs", "w.log")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "w.log, 2,000 bytes: none of 4 known symptoms\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (
+        0,
+        f"w.log, 2,000 bytes: none of {KNOWN} known symptoms\n",
+        "",
+    )
 
 
 @pytest.mark.usefixtures("bare")

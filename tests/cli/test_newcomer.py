@@ -16,13 +16,15 @@ import msgspec
 import pytest
 import yaml
 
-from clusterproof.checks.finding import Fix
+from clusterproof.checks.mended import Change, Fix
 from clusterproof.checks.paths import _also
 from clusterproof.cli.commands import fix
 from clusterproof.cli.options import DUMP_KINDS
 from clusterproof.reach.trace import Layer
+from clusterproof.snapshot.fields import Ref
 from clusterproof.snapshot.kinds import ALL, BY_NAME
 from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Overlay, Put
+from clusterproof.snapshot.snapshot import Meta, Snapshot
 from tests.cli.conftest import ROOT, Run
 from tests.reports import examples
 
@@ -124,12 +126,25 @@ def test_kubectl_makes_a_part() -> None:
     """Of a mixed plan it is said how much; of one that kubectl makes whole, nothing."""
     policy = Put("networkpolicies", {"apiVersion": "networking.k8s.io/v1"})
     rule, entry = AddPermission("sg-1", egress=False, permission={}), AddAclEntry("acl-1", {})
-    mixed = Fix(proven=True, overlay=Overlay((policy, rule, policy, entry, policy, rule, entry)))
-    assert fix._left(mixed) == (
+    own = Change("change it", Ref("networkpolicies", "a/b"))
+    mixed = Fix(proven=True, changes=(own,) * 7, overlay=Overlay((policy, rule, policy, entry, policy, rule, entry)))
+    snapshot = Snapshot(Meta(), {})
+    assert fix._left(mixed, snapshot, "kubectl") == (
         "3 of 7 changes can be made with kubectl: the others are security group rules and network ACL entries; "
         "use --as aws-cli"
     )
-    assert fix._left(Fix(proven=True, overlay=Overlay((policy,)))) == ""
+    assert fix._left(Fix(proven=True, changes=(own,), overlay=Overlay((policy,))), snapshot, "kubectl") == ""
+
+
+def test_helm_makes_what_a_profile_says_and_nothing_else(run: Run) -> None:
+    """What Helm cannot make is counted and named in comments, and the status is not 0."""
+    done = run("fix", *DEMO, "--as", "helm")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "clusterproof: 0 of 4 changes can be made with helm: they are security group rules; use --as aws-cli\n"
+    )
+    assert "# Helm cannot make these changes; see --as aws-cli or --as terraform:\n" in done.stdout
+    assert all(line.startswith("#") for line in done.stdout.splitlines())
 
 
 def test_fix_takes_no_format_for_a_file(run: Run, tmp_path: Path) -> None:

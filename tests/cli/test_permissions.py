@@ -24,11 +24,11 @@ def test_rbac_is_a_role_and_its_binding(run: Run) -> None:
 
 
 def test_iam_is_a_policy_that_only_reads(run: Run) -> None:
-    """The policy holds the action of each kind of AWS that the profile rests on; without a profile, of each there is."""
+    """The policy holds the actions of each kind of AWS that the profile rests on; without a profile, of each there is."""
     for named, needed in ((("--profile", "dynamo"), needed_kinds(load_profile("dynamo"))), ((), needed_kinds())):
         policy = json.loads(run("permissions", *named, "-o", "iam").stdout)
         actions = {action for statement in policy["Statement"] for action in statement["Action"]}
-        assert actions == {kind.permission for kind in needed if kind.origin == "aws"}
+        assert actions == {right for kind in needed if kind.origin == "aws" for right in (kind.permission, *kind.also)}
         assert ("eks:DescribeAddon" in actions) is not bool(named)
         assert all(action.partition(":")[2].startswith(("Describe", "List", "Get", "Search")) for action in actions)
 
@@ -37,6 +37,8 @@ def test_table_says_what_each_right_is_for(run: Run) -> None:
     """Every right stands in the table, within 80 columns, with what is unknown without it."""
     done = run("permissions", "--profile", "dynamo")
     assert all(f"  {kind.permission}" in done.stdout for kind in needed_kinds(load_profile("dynamo")))
+    everything = run("permissions").stdout
+    assert all(f"  {right}" in everything for kind in needed_kinds() for right in (kind.permission, *kind.also))
     assert "every path is unknown at the policy hop" in done.stdout
     assert max(map(len, done.stdout.splitlines())) < 80
 

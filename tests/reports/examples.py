@@ -5,22 +5,10 @@ from __future__ import annotations
 
 import msgspec
 
-from clusterproof.checks.finding import (
-    SCHEMA,
-    Change,
-    Finding,
-    Fix,
-    Matrix,
-    MatrixCell,
-    Odds,
-    Opening,
-    Report,
-    RowOdds,
-    Side,
-    count,
-    exit_status,
-)
+from clusterproof.checks.counting import count, exit_status
+from clusterproof.checks.finding import SCHEMA, Finding, Matrix, MatrixCell, Odds, Report, RowOdds, Side
 from clusterproof.checks.head import ClusterLine, GroupLine, ParameterLine, ProfileLine
+from clusterproof.checks.mended import Change, Fix, Opening
 from clusterproof.profiles.model import Document, Level, Source
 from clusterproof.reach.trace import Hop, Layer, Outcome
 from clusterproof.snapshot.fields import Cause, Ref, Unknown

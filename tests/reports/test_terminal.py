@@ -7,6 +7,7 @@ import pytest
 
 from clusterproof import reports
 from clusterproof.checks.finding import Finding, Report
+from clusterproof.checks.mended import Left
 from clusterproof.profiles.model import Source
 from clusterproof.reach.trace import Layer, Outcome, unknown_hop
 from clusterproof.reports import chances, words
@@ -230,6 +231,53 @@ def test_plan_that_is_not_proven_is_not_promised() -> None:
     text = table(report)
     assert "that is not proven" in text
     assert "clusterproof fix" not in text
+
+
+def test_a_plan_says_what_it_mends_and_what_it_leaves() -> None:
+    """The closing lines count what passes with the plan, and name the rest by reason."""
+    report = examples.demo()
+    assert report.plan is not None
+    mends, *others = [finding.id for finding in report.findings if finding.verdict.failing]
+    left = tuple(Left(name, "its owner has to say") for name in others)
+    plan = msgspec.structs.replace(report.plan, mends=(mends,), left=left)
+    text = table(msgspec.structs.replace(report, plan=plan))
+    assert f" 1 of the {1 + len(others)} that fail pass (proven; " in text
+    names = " and ".join(name.partition("/")[2] for name in others)
+    assert f"Not mended by that:\n  {names}: its owner has to say.\n" in text
+    assert "Not mended by that" not in table(report)
+
+
+def test_what_is_to_be_known_of_a_change_stands_below_it_once() -> None:
+    """A note of several changes is printed with the first of them; the whole's advice after all changes."""
+    report = examples.demo()
+    finding = next(item for item in report.findings if item.fix is not None and item.fix.changes)
+    assert finding.fix is not None
+    change = msgspec.structs.replace(finding.fix.changes[0], advice=("look first",))
+    fix = msgspec.structs.replace(finding.fix, changes=(change, change), advice=("and think",))
+    text = table(msgspec.structs.replace(report, findings=(msgspec.structs.replace(finding, fix=fix),)))
+    assert text.count("    note    look first.") == 1
+    assert text.index("note    look first.") < text.rindex("    change  ") < text.index("    advice  and think.")
+
+
+def test_of_many_findings_those_that_pass_are_named_and_no_more() -> None:
+    """Above thirty: failing and unknown ones in full, the passing ones by name, the others counted; -v shows all."""
+    report = examples.demo()
+    passing = next(item for item in report.findings if item.verdict is Verdict.PASS)
+    more = tuple(msgspec.structs.replace(passing, id=f"dynamo/more-{number}") for number in range(40))
+    few = msgspec.structs.replace(report, findings=(*report.findings, *more[: 30 - len(report.findings)]))
+    assert sum(line.startswith("  pass ") for line in table(few, width=100).splitlines()) > 15
+    many = msgspec.structs.replace(report, findings=(*report.findings, *more))
+    text = table(many, width=100)
+    row = next(line for line in text.splitlines() if line.startswith("  pass"))
+    assert row.startswith(f"  pass     {passing.name}, ")
+    assert text.count(f"  {words.VERDICT[Verdict.PASS]} ") == 1
+    assert "more-39" in text
+    aside = sum(item.verdict is Verdict.NOT_APPLICABLE for item in report.findings)
+    assert f"  n/a      {aside} that do not apply here; -v names them\n" in text
+    for finding in report.findings:
+        if finding.verdict.failing or finding.verdict is Verdict.UNKNOWN:
+            assert f"  {words.VERDICT[finding.verdict]:<9}{finding.name}" in text
+    assert sum(line.startswith("  pass ") for line in table(many, width=100, verbose=True).splitlines()) > 40
 
 
 def test_side_effects_of_a_fix_are_named() -> None:

@@ -210,17 +210,18 @@ def connections(
     return rows(World(snapshot), observe=observe, expect=expect)
 
 
-def render_fix(report: Report, snapshot: Snapshot, style: str = "aws-cli") -> str:
+def render_fix(report: Report, snapshot: Snapshot, style: str = "aws-cli", *, profile: str = "") -> str:
     """A report's plan in the language of a tool; an empty text when there is no plan.
 
     Args:
         report: from :func:`check`, with fixes.
         snapshot: the one that was checked.
-        style: ``aws-cli``, ``terraform``, ``kubectl`` or ``cloudformation``.
+        style: ``aws-cli``, ``terraform``, ``kubectl``, ``helm`` or ``cloudformation``.
+        profile: a profile file as a shell takes it, for the commands in comments; empty for a built-in profile.
 
     Raises:
         UsageError: there is no such style.
     """
     from clusterproof.fixes.render import render
 
-    return "" if report.plan is None else render(report.plan, snapshot, style)
+    return "" if report.plan is None else render(report.plan, snapshot, style, profile)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from clusterproof.snapshot.snapshot import Snapshot
     from clusterproof.sources.live import LiveOptions
 
-WORLDS = ("demo", "custom-networking", "inference-at-zero")
+WORLDS = ("demo", "custom-networking", "inference-at-zero", "asya")
 """The worlds that ship with the project; ``demo`` is the one that ``clusterproof demo`` shows."""
 
 
@@ -49,6 +49,7 @@ def load_live(
     options: LiveOptions | None = None,
     *,
     profile: str | Profile = "",
+    parameters: Mapping[str, str] | None = None,
     observer: Callable[[str], None] | None = None,
     greet: Callable[[str], None] | None = None,
     time: str = "",
@@ -59,6 +60,7 @@ def load_live(
     Args:
         options: which cluster and account, as whom; None is the kubeconfig's current context and the usual credentials.
         profile: read the kinds that this profile needs; empty: all that any check reads.
+        parameters: values by the profile's parameter names; they may say which queues, buckets and roles are read.
         observer: is told progress, one call at a time, from several threads.
         greet: is given lines that say who reads what and what may not be read, before anything is read, and at the
             end one that names what could not be read.
@@ -68,13 +70,23 @@ def load_live(
     Raises:
         UnreadableClusterError: neither the cluster nor the account could be read at all.
         InputError: the account is not that of the kubeconfig's cluster.
-        UsageError: an AWS profile or region that was named cannot be used.
+        UsageError: an AWS profile or region that was named cannot be used, or a parameter's value.
     """
+    from clusterproof.snapshot.snapshot import Meta, Snapshot
+    from clusterproof.sources.aws_api.records import Asked
     from clusterproof.sources.greeting import Greeting, unread
     from clusterproof.sources.live import LiveOptions, read_live
     from clusterproof.sources.permissions import needed_kinds
 
-    kinds = needed_kinds(load_profile(profile) if profile else None)
+    judged = load_profile(profile) if profile else None
+    kinds = needed_kinds(judged)
+
+    def resolve(cluster: Snapshot) -> Asked:
+        from clusterproof.checks.reads import asked
+
+        return asked(judged, parameters or {}, cluster) if judged is not None else Asked()
+
+    resolve(Snapshot(Meta(), {}))  # what is wrong with a value is told before anything is read
 
     greetings: list[Greeting] = []
 
@@ -84,7 +96,9 @@ def load_live(
             for line in found.lines():
                 greet(line)
 
-    snapshot = read_live(options or LiveOptions(), kinds=kinds, observer=observer, greet=told, time=time)
+    snapshot = read_live(
+        options or LiveOptions(), kinds=kinds, resolve=resolve, observer=observer, greet=told, time=time
+    )
     if greet is not None:
         for line in unread(snapshot, greetings, every=verbose):
             greet(line)

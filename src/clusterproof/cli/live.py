@@ -153,12 +153,13 @@ def options_of(cluster: str) -> LiveOptions:
     )
 
 
-def read(cluster: str, profile: str, *, quiet: bool) -> Snapshot:
+def read(cluster: str, profile: str, parameters: Mapping[str, str], *, quiet: bool) -> Snapshot:
     """The cluster and account that the command line names; who asks is shown first.
 
     Args:
         cluster: ``--cluster``.
         profile: whose kinds are read; empty: all that any check reads.
+        parameters: the profile's parameters that were given.
         quiet: no notes and no progress.
 
     Raises:
@@ -180,7 +181,13 @@ def read(cluster: str, profile: str, *, quiet: bool) -> Snapshot:
 
     with progress(quiet) as observer:
         return api.load_live(
-            options_of(cluster), profile=profile, observer=observer, greet=greet, time=now, verbose=verbose
+            options_of(cluster),
+            profile=profile,
+            parameters=parameters,
+            observer=observer,
+            greet=greet,
+            time=now,
+            verbose=verbose,
         )
 
 

@@ -307,7 +307,13 @@ def repeated(adjusted: Adjusted) -> dict[str, Sequence[str]]:
 
 
 def read(
-    inputs: Inputs, *, quiet: bool, verbose: bool = False, profile: str = "", beside_live: bool = False
+    inputs: Inputs,
+    *,
+    quiet: bool,
+    verbose: bool = False,
+    profile: str = "",
+    parameters: Mapping[str, str] | None = None,
+    beside_live: bool = False,
 ) -> Snapshot:
     """The snapshot that the command line, else the configuration names, else the live one; rendered manifests on top.
 
@@ -316,6 +322,7 @@ def read(
         quiet: no notes and no progress.
         verbose: all notes.
         profile: whose kinds are read, live; empty: all that any check reads.
+        parameters: the profile's parameters that were given, which may name what is read, live.
         beside_live: options of live reading are for another snapshot.
 
     Raises:
@@ -331,7 +338,7 @@ def read(
         raise UsageError("standard input is both SRC and --with; write one of them into a file")
     if not beside_live and (inputs.sources or inputs.world is not None):
         live.refuse_beside("SRC" if inputs.world is None else "--world")
-    snapshot = _read(inputs, profile, quiet=quiet)
+    snapshot = _read(inputs, profile, parameters or {}, quiet=quiet)
     if rendered:
         from clusterproof import api
 
@@ -346,7 +353,7 @@ def read(
     return snapshot
 
 
-def _read(inputs: Inputs, profile: str, *, quiet: bool) -> Snapshot:
+def _read(inputs: Inputs, profile: str, parameters: Mapping[str, str], *, quiet: bool) -> Snapshot:
     from clusterproof import api
 
     if inputs.world is not None:
@@ -364,7 +371,7 @@ def _read(inputs: Inputs, profile: str, *, quiet: bool) -> Snapshot:
                 "    clusterproof check - helm.json AWS-JSON-DIRECTORY --collected $KINDS --profile dynamo\n"
                 "or try it first without a cluster: clusterproof demo"
             )
-        return live.read(inputs.cluster, profile, quiet=quiet)
+        return live.read(inputs.cluster, profile, parameters, quiet=quiet)
     kinds = [kind for item in inputs.collected for kind in item.split(",") if kind]
     stdin = sys.stdin.buffer if "-" in paths else None
     with progress(quiet) as observer:

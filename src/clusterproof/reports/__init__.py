@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from clusterproof.profiles.located import Located
 
 FORMATS = ("table", "json", "markdown", "sarif", "junit", "ctrf", "jsonl")
-"""What :func:`render` can make."""
+"""What :func:`render` can make of any report."""
+CHECKLIST = "checklist"
+"""What :func:`render` can make besides where the profile has its document's checklist."""
 
 
 def render(
@@ -31,17 +33,17 @@ def render(
 
     Args:
         report: what ``check`` found.
-        format: one of :data:`FORMATS`.
+        format: one of :data:`FORMATS`, or :data:`CHECKLIST` with ``located``.
         width: columns to lay a table out for; the other formats do not wrap.
         colour: add colour to a table; nothing is said by colour alone.
         verbose: open every finding, also those that pass, and show all evidence.
         arguments: how the user named the input, for the commands that the report proposes.
-        located: the profile and its file, from which SARIF has the rules' help and their lines; without it a rule
-            says only what its finding says.
+        located: the profile and its file, from which SARIF has the rules' help and their lines, and the checklist its
+            boxes; without it a rule says only what its finding says.
         profile: how the user named a profile file, for these commands; empty for a built-in profile.
 
     Raises:
-        ValueError: no such format.
+        ValueError: no such format, or a checklist is asked for and the profile has none.
     """
     if format == "table":
         from clusterproof.reports import terminal
@@ -73,4 +75,8 @@ def render(
         from clusterproof.reports import jsonlines
 
         return jsonlines.render(report)
+    if format == CHECKLIST and located is not None and located.profile.checklist:
+        from clusterproof.reports import checklist
+
+        return checklist.render(report, located.profile)
     raise ValueError(f"no format {format!r}; there are {', '.join(FORMATS)}")

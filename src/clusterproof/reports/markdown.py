@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Odds, Report
+from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Odds, Report
+from clusterproof.checks.mended import Fix
 from clusterproof.reach.trace import Hop
 from clusterproof.reports import chances, counted, words
 from clusterproof.reports.text import sentence, unglued
@@ -177,12 +178,15 @@ def _unknown(unknown: Unknown) -> str:
 
 
 def _fix(fix: Fix) -> list[str]:
-    lines = []
+    lines: list[str] = []
+    told: set[str] = set()
     for change in fix.changes:
         owner = f" ({escape(change.owner)} manages {code(change.object.key)}: change it there)" if change.owner else ""
         lines.append(f"- change: {escape(change.text)}{owner}")
+        lines += [f"  - {escape(sentence(note))}" for note in change.before if note not in told]
+        told |= set(change.before)
     lines += [f"- opens: {escape(opening)}" for opening in words.openings(fix)]
-    if fix.proven and not fix.opens:
+    if fix.proven and fix.plain == len(fix.changes) and not fix.opens:
         lines.append("- opens: nothing else")
     lines += [f"- quota: {escape(sentence(quota))}" for quota in fix.quota]
     lines += [f"- advice: {escape(sentence(advice))}" for advice in fix.advice]
@@ -203,4 +207,6 @@ def _close(report: Report, arguments: str, profile: str) -> list[str]:
         blocks += ["---", escape(plan)]
         if report.plan is not None and report.plan.proven:
             blocks.append(block(words.fix_command(report, arguments, profile), "shell"))
+        left = [f"- {escape(names)}: {escape(sentence(why))}" for names, why in words.unmended(report)]
+        blocks += ["Not mended by that:\n\n" + "\n".join(left)] if left else []
     return [*blocks, f"{escape(words.consequence(report))} Made by clusterproof {escape(report.tool_version)}."]

@@ -82,7 +82,7 @@ def _painted(row: list[str], sizes: list[int], grid: Matrix, paint: Paint, *, he
         cell = found.get((client, server.group))
         if cell is not None:
             bare = texts[i].rstrip()
-            texts[i] = painter(cell.outcome, paint, bare) + texts[i][len(bare) :]
+            texts[i] = painter(cell.felt, paint, bare) + texts[i][len(bare) :]
     return ("  " + "".join(texts)).rstrip()
 
 
@@ -105,7 +105,7 @@ def _list(grid: Matrix, odds: Odds | None, width: int, paint: Paint) -> list[str
             if cell.client == side.group and cell.server in servers:
                 server = servers[cell.server]
                 prefix = f"    to {pad(f'{server.group}, {words.nodes(server)}', names)}  "
-                lines.append(prefix + painter(cell.outcome, paint, words.cell(cell)))
+                lines.append(prefix + painter(cell.felt, paint, words.cell(cell)))
     return lines
 
 

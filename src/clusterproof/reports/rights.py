@@ -14,10 +14,12 @@ def table(kinds: Sequence[Kind[Any]], *, width: int, colour: bool) -> str:
     """The rights as a table: first those in the cluster, then those in the account."""
     paint = Paint(colour)
     width = min(max(width - 1, 40), 160)
-    size = max((len(kind.permission) for kind in kinds), default=0)
+    size = max((len(right) for kind in kinds for right in (kind.permission, *kind.also)), default=0)
     lines: list[str] = []
     for origin, title in (("kubernetes", "In the cluster (RBAC, everywhere)"), ("aws", "In AWS (IAM)")):
-        found = sorted({kind.permission: kind for kind in kinds if kind.origin == origin}.items())
+        ours = [kind for kind in kinds if kind.origin == origin]
+        further = {right: kind for kind in ours for right in kind.also}
+        found = sorted({**further, **{kind.permission: kind for kind in ours}}.items())
         if not found:
             continue
         lines += ["", paint.bold(title)] if lines else [paint.bold(title)]

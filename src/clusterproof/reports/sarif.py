@@ -305,7 +305,7 @@ def _properties(finding: Finding) -> dict[str, Any]:
             "changes": [change.text for change in fix.changes],
             "opens": words.openings(fix),
             "commands": list(fix.commands),
-            "advice": list(fix.advice),
+            "advice": list(fix.said),
         }
     return {name: value for name, value in values.items() if value}
 

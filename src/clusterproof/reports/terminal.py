@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from clusterproof.checks.finding import Finding, Fix, Report
+from clusterproof.checks.finding import Finding, Report
+from clusterproof.checks.mended import Fix
 from clusterproof.profiles.model import Level
 from clusterproof.reports import chances, counted, paths, words
 from clusterproof.reports.text import Paint, columns, command_lines, hang, listing, pad, sentence
@@ -14,6 +15,9 @@ _LINES = 160
 """The same for one-line entries."""
 _UNKNOWNS = 3
 """How many things with one remedy are named in one finding."""
+_MANY = 30
+"""A report of more findings than this names those that pass, and counts those that do not apply."""
+_WELL = (Verdict.PASS, Verdict.NOT_APPLICABLE)
 _REMEDIES = 8
 """How many things that would make something known are repeated at the end."""
 
@@ -90,6 +94,8 @@ class _Terminal:
 
     def _list(self) -> list[str]:
         findings = words.worst_first(self.report.findings)
+        folded = [] if self.verbose or len(findings) <= _MANY else [f for f in findings if f.verdict in _WELL]
+        findings = [f for f in findings if f not in folded]
         names = columns([[f.name, ""] for f in findings])[0] if findings else 0
         narrow = names + 11 + 34 > self.width  # long ids: the summary goes below
         lines: list[str] = []
@@ -106,6 +112,20 @@ class _Terminal:
                 lines += hang(" " * 11, chances.summary(finding) + level, min(self.width, _LINES))
             else:
                 lines += hang(prefix, chances.summary(finding) + level, min(self.width, _LINES), shown=shown)
+        return lines + self._folded(folded)
+
+    def _folded(self, findings: list[Finding]) -> list[str]:
+        """Of many findings: which pass, and how many do not apply."""
+        passed = [f.name for f in findings if f.verdict is Verdict.PASS]
+        aside = len(findings) - len(passed)
+        lines: list[str] = []
+        for verdict, text in (
+            (Verdict.PASS, ", ".join(passed)),
+            (Verdict.NOT_APPLICABLE, f"{aside} that do not apply here; -v names them" if aside else ""),
+        ):
+            word = pad(words.VERDICT[verdict], 9)
+            shown = f"  {self._verdict(verdict, word)}"
+            lines += hang(f"  {word}", text, min(self.width, _PROSE), shown=shown) if text else []
         return lines
 
     def opened(self, finding: Finding) -> list[str]:
@@ -164,8 +184,8 @@ class _Terminal:
     def _facts(self, finding: Finding) -> list[str]:
         lines: list[str] = []
         if self.verbose or finding.matrix is None:
-            for ref in finding.evidence:
-                lines += hang("  evidence  ", words.evidence(ref, whole=self.verbose), self.prose)
+            for text in dict.fromkeys(words.evidence(ref, whole=self.verbose) for ref in finding.evidence):
+                lines += hang("  evidence  ", text, self.prose)
         for note in finding.notes:
             lines += hang("  note     ", words.note(note), self.prose)
         if self.verbose or finding.verdict.failing:
@@ -175,12 +195,17 @@ class _Terminal:
 
     def _fix(self, fix: Fix) -> list[str]:
         lines = [f"  {self.paint.bold(words.fix_heading(fix))}"] if fix.changes else ["  Advice"]
+        told: set[str] = set()
         for change in fix.changes:
             owner = f" ({change.owner} manages {change.object.key}: change it there)" if change.owner else ""
             lines += hang("    change  ", change.text + owner, self.prose)
+            for note in change.before:
+                if note not in told:
+                    lines += hang("    note    ", sentence(note), self.prose)
+            told |= set(change.before)
         for opening in words.openings(fix):
             lines += hang("    opens   ", opening, self.prose)
-        if fix.proven and not fix.opens:
+        if fix.proven and fix.plain == len(fix.changes) and not fix.opens:
             lines.append("    opens   nothing else")
         for quota in fix.quota:
             lines += hang("    quota   ", sentence(quota), self.prose)
@@ -220,6 +245,10 @@ class _Terminal:
             lines += hang("", plan, self.prose)
             if report.plan is not None and report.plan.proven:
                 lines += command_lines(words.fix_command(report, self.arguments, self.profile), self.width, 2)
+            left = words.unmended(report)
+            lines += ["Not mended by that:"] if left else []
+            for names, why in left:
+                lines += hang("  ", sentence(f"{names}: {why}"), self.prose, indent=4)
         remedies = words.remedies(report)
         if remedies:
             lines.append("To decide what is unknown:")

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from clusterproof.checks.finding import Finding, Fix, Matrix, MatrixCell, Report, Side
+from clusterproof.checks.finding import Finding, Matrix, MatrixCell, Report, Side
 from clusterproof.checks.head import ClusterLine
+from clusterproof.checks.mended import Fix
 from clusterproof.profiles.model import Level
 from clusterproof.reach.trace import Hop, Outcome
 from clusterproof.reports.text import cleaned, listing, phrases, plural, sentence
@@ -29,6 +30,8 @@ OUTCOME = {
     Outcome.VARIES: "VARIES",
     Outcome.UNKNOWN: "UNKNOWN",
 }
+_CLOSED = {Outcome.WORKS: "OPEN", Outcome.BLOCKED: "closed"}
+"""How cells are called where nothing may get through."""
 _ORDER = (Verdict.FAIL, Verdict.DEPENDS, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
 _VALUE = 60
 """A value longer than this is shown only when all evidence is asked for."""
@@ -65,6 +68,8 @@ def hop_number(cell: MatrixCell) -> int:
 
 def cell(entry: MatrixCell) -> str:
     """A matrix cell in a few words: ``BLOCKED at hop 4``."""
+    if entry.closed is True and entry.outcome in _CLOSED:
+        return _CLOSED[entry.outcome]
     text = OUTCOME[entry.outcome]
     if entry.outcome is Outcome.VARIES and 0 < entry.blocked < entry.cells:
         text += f", {entry.blocked} of {entry.cells}"
@@ -198,7 +203,7 @@ def shown_paths(matrix: Matrix, *, every: bool) -> list[MatrixCell]:
     order = (Outcome.BLOCKED, Outcome.VARIES, Outcome.UNKNOWN, Outcome.WORKS)
     counted = {side.group: side.nodes for side in matrix.clients}
     cells = sorted(
-        (c for c in matrix.cells if c.path), key=lambda c: (order.index(c.outcome), not counted.get(c.client, 0))
+        (c for c in matrix.cells if c.path), key=lambda c: (order.index(c.felt), not counted.get(c.client, 0))
     )
     if not every:
         return cells[:1]
@@ -297,14 +302,32 @@ def plan_sentence(report: Report) -> str:
     if plan is None or not plan.changes:
         return ""
     own = f"{report.profile.name}/"
+    if plan.left and plan.mends:
+        what = f"{len(plan.mends)} of the {len(plan.mends) + len(plan.left)} that fail pass"
+        return f"With {plural(len(plan.changes), 'change')} {what} ({_side(plan)}):"
     failing = sum(1 for f in report.findings if f.verdict.failing and f.id.startswith(own))
     rules = plural(len(plan.changes), "change")
     what = "it passes" if failing == 1 else f"all {failing} pass"
     if not plan.proven:
         return f"{rules[0].upper()}{rules[1:]} may mend what fails; that is not proven."
+    return f"With {rules} {what} ({_side(plan)}):"
+
+
+def _side(plan: Fix) -> str:
+    """That a plan is proven, and what else it opens, where it opens anything at all."""
     extra = sum(1 for o in plan.opens if not o.wanted)
     side = f"opens {plural(extra, 'pair')} that no requirement asked for" if extra else "opens nothing else"
-    return f"With {rules} {what} (proven; {side}):"
+    # Of changes that are not one plain edit each it is not known what else they open.
+    return f"proven; {side}" if extra or plan.plain == len(plan.changes) else "proven"
+
+
+def unmended(report: Report) -> list[tuple[str, str]]:
+    """What a plan with changes leaves, those for the same reason together: the names, and why."""
+    plan = report.plan
+    together: dict[str, list[str]] = {}
+    for item in plan.left if plan is not None and plan.changes else ():
+        together.setdefault(item.why, []).append(item.name)
+    return [(listing(names), why) for why, names in together.items()]
 
 
 def consequence(report: Report) -> str:

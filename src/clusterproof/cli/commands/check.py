@@ -11,7 +11,7 @@ from clusterproof.cli import configuration, library, live, options, overwriting
 from clusterproof.cli.output import Target, deliver, layout, say
 from clusterproof.cli.suggest import did_you_mean
 from clusterproof.errors import UsageError
-from clusterproof.reports import FORMATS
+from clusterproof.reports import CHECKLIST, FORMATS
 
 if TYPE_CHECKING:
     from clusterproof.checks.finding import Report, Waiver
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @options.overlays
 @options.profile_or_baseline
 @options.judging
-@options.formats(*FORMATS)
+@options.formats(*FORMATS, CHECKLIST)
 @options.verbosity
 def command(
     inputs: options.Inputs,
@@ -59,6 +59,7 @@ def command(
       clusterproof check ./dump --profile dynamo -o table -o json=report.json
       helm template dynamo CHART -n dynamo | clusterproof check prod.snapshot --profile dynamo --with -
       clusterproof check prod.snapshot --baseline last.json
+      clusterproof check --profile asya -o checklist
 
     From a pipe, this is enough of Kubernetes (the AWS side: files of ./aws):
 
@@ -78,7 +79,8 @@ def command(
     _judged_by(baseline, as_of)
     if profile is None:
         profile = _of_baseline(baseline, quiet=quiet)
-    snapshot = options.read(inputs, quiet=quiet, verbose=verbose, profile=profile)
+    has_checklist(targets, profile)
+    snapshot = options.read(inputs, quiet=quiet, verbose=verbose, profile=profile, parameters=judging["parameters"])
     waivers = _waivers()
     report = api.check(
         snapshot, profile, **judging, waivers=waivers, as_of=_day(as_of, snapshot, waivers), baseline=baseline
@@ -87,6 +89,23 @@ def command(
         _say_misnamed(waivers, report.profile.name)
     show(report, targets, verbose, quiet, _again(inputs, adjusted), profile)
     return report.exit_status
+
+
+def has_checklist(targets: Sequence[Target], profile: str) -> None:
+    """Refuse a checklist, before anything is read, of a profile whose document has none.
+
+    Raises:
+        UsageError: it has none; the sentence names the profiles that have one.
+    """
+    if all(target.format != CHECKLIST for target in targets):
+        return
+    loaded = library.load(profile)
+    if not loaded.checklist:
+        with_one = ", ".join(name for name in library.builtin() if library.load(name).checklist)
+        raise UsageError(
+            f"the profile {loaded.name} has no checklist of its document, so -o {CHECKLIST} cannot be made; "
+            f"profiles with one: {with_one or 'none'}"
+        )
 
 
 def _of_baseline(baseline: str | None, *, quiet: bool) -> str:
@@ -169,11 +188,11 @@ def _again(inputs: options.Inputs, adjusted: options.Adjusted) -> str:
 def show(
     report: Report, targets: Sequence[Target], verbose: bool, quiet: bool, arguments: str, profile: str = ""
 ) -> None:
-    """Render a report into every target; SARIF takes the rules' help from the profile that was named."""
+    """Render a report into every target; SARIF takes the rules' help from the profile that was named, a checklist its boxes."""
     from clusterproof import reports
 
     located = None
-    if profile and any(target.format == "sarif" for target in targets):
+    if profile and any(target.format in ("sarif", CHECKLIST) for target in targets):
         from clusterproof.profiles.located import locate
 
         located = locate(profile)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from clusterproof.cli import options
-from clusterproof.cli.commands.check import show
+from clusterproof.cli.commands.check import has_checklist, show
 from clusterproof.cli.output import Target
-from clusterproof.reports import FORMATS
+from clusterproof.reports import CHECKLIST, FORMATS
 
 DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
 
@@ -28,7 +28,7 @@ DEFAULT_WORLD, DEFAULT_PROFILE = "demo", "dynamo"
     "--profile", "-p", metavar="NAME|FILE", default=DEFAULT_PROFILE, show_default=True, help="The profile to check."
 )
 @options.adjusting
-@options.formats(*FORMATS)
+@options.formats(*FORMATS, CHECKLIST)
 @options.verbosity
 def command(
     world: str,
@@ -46,6 +46,7 @@ def command(
     """
     from clusterproof import api
 
+    has_checklist(targets, profile)
     report = api.check(api.load_world(world), profile, **options.adjustments(adjusted))
     again = options.given(options.Inputs(world=world), options.repeated(adjusted))
     show(report, targets, verbose, quiet, again, profile)

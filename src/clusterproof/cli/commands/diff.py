@@ -74,7 +74,8 @@ def command(
             return api.load_report(side.sources[0])
         # Beside a report only verdicts are compared: live, what the profile needs is enough.
         needed = "" if other is None or isinstance(other, Snapshot) else profile or other.profile.name
-        return options.read(side, quiet=quiet, verbose=verbose, profile=needed, beside_live=True)
+        parameters = judging["parameters"]
+        return options.read(side, quiet=quiet, verbose=verbose, profile=needed, parameters=parameters, beside_live=True)
 
     before = read(old)
     after = read(new, before)

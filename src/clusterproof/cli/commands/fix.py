@@ -12,9 +12,11 @@ from clusterproof.cli.output import placeable, say, write
 from clusterproof.errors import UsageError
 
 if TYPE_CHECKING:
-    from clusterproof.checks.finding import Fix, Report
+    from clusterproof.checks.finding import Report
+    from clusterproof.checks.mended import Fix
+    from clusterproof.snapshot.snapshot import Snapshot
 
-STYLES = ("aws-cli", "terraform", "kubectl", "cloudformation")
+STYLES = ("aws-cli", "terraform", "kubectl", "helm", "cloudformation")
 FORMATS = ("table", "json", "markdown", "yaml", "csv", "dot")
 """What ``-o`` takes elsewhere; here it takes a file, and a file of such a name is nobody's wish."""
 SHOWN_REMEDIES = 8
@@ -23,8 +25,8 @@ _ORDER = ("MUST", "SHOULD", "MAY")
 
 @click.command(
     short_help="Print the proven change that makes failing requirements pass.",
-    epilog="Exit status: 0 nothing fails, or the fix printed is proven and whole; 1 something fails and no proven "
-    "fix was found, or kubectl cannot make all of it; 3 nothing fails but something required could not be decided.",
+    epilog="Exit status: 0 nothing that is required fails, or would with the proven fix that is printed; 1 something "
+    "does still, or the style cannot make all of the fix; 3 nothing fails but something required could not be decided.",
 )
 @options.sources
 @live.live("--as-user")
@@ -46,7 +48,8 @@ def command(
     """Print the proven change that makes failing requirements pass.
 
     Nothing is run and nothing is changed: the output is yours to read first.
-    What was proven, and what it opens, stands in it as comments.
+    What was proven, what it opens, and what it does not mend stand in it as
+    comments.
 
     Without SRC the live cluster and account are read.
 
@@ -65,28 +68,41 @@ def command(
     if path is not None:
         placeable(path)
     judging = options.adjustments(adjusted)
-    snapshot = options.read(inputs, quiet=quiet, profile=profile)
+    snapshot = options.read(inputs, quiet=quiet, profile=profile, parameters=judging["parameters"])
     report = api.check(snapshot, profile, **judging)
     plan = report.plan
     if plan is None:
         say(_nothing(report), lines=True)
         return report.exit_status
-    text = clean(api.render_fix(report, snapshot, style), newlines=True)
+    text = clean(api.render_fix(report, snapshot, style, profile=options.own(profile)), newlines=True)
     if path is not None:
         write(path, text)
     else:
         click.echo(text, nl=not text.endswith("\n"), color=True)
-    left = _left(plan) if style == "kubectl" else ""
+    left = _left(plan, snapshot, style)
     if left:
         say(left)
     if not quiet:
         if not left:
-            say(words.plan_sentence(report).rstrip(":") or "advice only: nothing here is proven")
+            said = words.plan_sentence(report).rstrip(":") or "advice only: nothing here is proven"
+            say(
+                f"{said}; not mended: {len(plan.left)}, each with why at its head" if plan.mends and plan.left else said
+            )
         if path is not None:
             say(f"wrote {path}")
     if left:
         return 1
-    return 0 if plan.proven else report.exit_status
+    return 0 if plan.proven and not _required(report, plan) else report.exit_status
+
+
+def _required(report: Report, plan: Fix) -> bool:
+    """Whether something that a plan does not mend counts as failing."""
+    left = {item.id for item in plan.left}
+    levels = list(type(report.fail_on))
+    return any(
+        finding.id in left and finding.counted and levels.index(finding.level) <= levels.index(report.fail_on)
+        for finding in report.findings
+    )
 
 
 def _nothing(report: Report) -> str:
@@ -112,17 +128,15 @@ def _nothing(report: Report) -> str:
     return "\n".join(lines)
 
 
-def _left(plan: Fix) -> str:
-    """What of a plan kubectl cannot make, in a sentence; empty when it can make all of it."""
+def _left(plan: Fix, snapshot: Snapshot, style: str) -> str:
+    """What of a plan one style cannot make, in a sentence; empty when it can make all of it."""
+    from clusterproof.fixes.render_part import part
     from clusterproof.reports.text import listing, plural
-    from clusterproof.snapshot.overlay import AddAclEntry, AddPermission, Put
 
-    edits = plan.overlay.edits
-    rest = [edit for edit in edits if not isinstance(edit, Put)]
-    if not rest:
+    found = part(plan, snapshot, style)
+    if not found.rest:
         return ""
-    names = {AddPermission: "security group rules", AddAclEntry: "network ACL entries"}
-    what = listing(dict.fromkeys(names.get(type(edit), "changes of other objects") for edit in rest))
-    made = len(edits) - len(rest)
-    who = "they" if not made else "the others"
-    return f"{made} of {plural(len(edits), 'change')} can be made with kubectl: {who} are {what}; use --as aws-cli"
+    who = "the others" if found.made else "they"
+    instead = f"; use --as {found.instead}" if found.instead else ""
+    changes = plural(len(plan.changes), "change")
+    return f"{found.made} of {changes} can be made with {style}: {who} are {listing(found.rest)}{instead}"
