@@ -130,7 +130,7 @@ def test_wrong_shapes_are_told_with_their_paths(path: tuple[str | int, ...], val
         ),
         (REACH, {"from": {"workload": "client"}, "to": {"workload": "server"}}, "check.reach.port: '' is no port"),
         ((*REACH, "to"), {"hosts": "gpu", "on": "gpu"}, "hosts names a node set already"),
-        (("requirements", 0, "check"), {}, "exactly one of reach, schedulable, cel must be set, found nothing"),
+        (("requirements", 0, "check"), {}, "pod_security must be set, found nothing"),
         (("requirements", 2, "check", "cel"), {"kinds": ["pods"], "that": "true"}, "found schedulable and cel"),
         (("requirements", 2, "check", "schedulable", "workload"), "thing", "there is no workload 'thing'"),
         (("requirements", 0, "applies"), "semver(", "requirements[0].applies: it is not CEL"),
