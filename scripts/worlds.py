@@ -12,13 +12,19 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from worldgen.asya_letter import to_the_letter
 from worldgen.custom_networking import custom_networking
 from worldgen.files import Files
 from worldgen.gpu_cluster import demo
 from worldgen.inference_at_zero import inference_at_zero
 
 WORLDS = Path(__file__).resolve().parent.parent / "src" / "clusterproof" / "worlds"
-MAKERS = {"demo": demo, "custom-networking": custom_networking, "inference-at-zero": inference_at_zero}
+MAKERS = {
+    "demo": demo,
+    "custom-networking": custom_networking,
+    "inference-at-zero": inference_at_zero,
+    "asya": to_the_letter,
+}
 
 
 def files() -> Files:

@@ -177,10 +177,11 @@ def network_interfaces(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bo
 def instance_types(spec: Spec) -> Raw:
     """``describe-instance-types`` of the types in use."""
     machines = {group.machine.name: group.machine for group in spec.groups}
-    return {"InstanceTypes": [_type(item) for _, item in sorted(machines.items())]}
+    return {"InstanceTypes": [instance_type(item) for _, item in sorted(machines.items())]}
 
 
-def _type(item: Machine) -> Raw:
+def instance_type(item: Machine) -> Raw:
+    """One type of ``describe-instance-types``."""
     raw: Raw = {
         "InstanceType": item.name,
         "CurrentGeneration": True,

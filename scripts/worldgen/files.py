@@ -33,6 +33,11 @@ _PLURALS = {
     "ServiceAccount": "serviceaccounts",
     "ENIConfig": "eniconfigs",
     "CustomResourceDefinition": "customresourcedefinitions",
+    "NetworkPolicy": "networkpolicies",
+    "APIService": "apiservices",
+    "HorizontalPodAutoscaler": "horizontalpodautoscalers",
+    "AsyncActor": "asyncactors",
+    "ScaledObject": "scaledobjects",
 }
 # Kinds of which there is none: ``kubectl get --raw`` of the list names the kind also when the list is empty,
 # which ``kubectl get -o json`` does not.
@@ -56,11 +61,11 @@ def kubernetes(kube: Kube) -> Files:
     for kind, objects in kube.objects.items():
         ordered = sorted(objects, key=lambda raw: (raw["metadata"].get("namespace", ""), raw["metadata"]["name"]))
         listing = {"apiVersion": "v1", "items": ordered, "kind": "List", "metadata": {"resourceVersion": ""}}
-        found[f"kubernetes/{_PLURALS[kind]}.json"] = _text(listing, sort=True)
+        found[f"kubernetes/{_PLURALS[kind]}.json"] = json_text(listing, sort=True)
     for name, (version, kind) in _NONE.items():
         found.setdefault(
             f"kubernetes/{name}.json",
-            _text({"kind": kind, "apiVersion": version, "metadata": {"resourceVersion": "918273"}, "items": []}),
+            json_text({"kind": kind, "apiVersion": version, "metadata": {"resourceVersion": "918273"}, "items": []}),
         )
     return found
 
@@ -68,7 +73,7 @@ def kubernetes(kube: Kube) -> Files:
 def helm(releases: Sequence[Mapping[str, str]]) -> Files:
     """``helm list -A -o json``."""
     return {
-        "kubernetes/helm.json": _text(
+        "kubernetes/helm.json": json_text(
             [
                 {
                     "name": item["name"],
@@ -114,10 +119,11 @@ def aws(spec: Spec, box_list: tuple[Box, ...], *, pod_subnets: bool, cni_env: Ma
     for group in spec.groups:
         answers[f"nodegroup-{group.name}"] = compute.nodegroup(spec, group)
     answers |= {f"addon-{name}": answer for name, answer in addons.items()}
-    return {f"aws/{name}.json": _text(answer) for name, answer in answers.items()}
+    return {f"aws/{name}.json": json_text(answer) for name, answer in answers.items()}
 
 
-def _text(value: Any, *, sort: bool = False) -> str:
+def json_text(value: Any, *, sort: bool = False) -> str:
+    """JSON as the worlds have it."""
     return "".join(_lines(value, "", sort)) + "\n"
 
 

@@ -23,6 +23,11 @@ _API = {
     "CSINode": "storage.k8s.io/v1",
     "VolumeAttachment": "storage.k8s.io/v1",
     "PriorityClass": "scheduling.k8s.io/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "APIService": "apiregistration.k8s.io/v1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "AsyncActor": "asya.sh/v1alpha1",
+    "ScaledObject": "keda.sh/v1alpha1",
 }
 
 

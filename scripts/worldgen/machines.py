@@ -47,3 +47,5 @@ G5_12XLARGE = machine("g5.12xlarge", 48, 192, 194832044, 15, 50, gpus=4, gpu="A1
 G6_12XLARGE = machine("g6.12xlarge", 48, 192, 194832044, 8, 30, gpus=4, gpu="L4", gpu_mib=22888)
 M7I_XLARGE = machine("m7i.xlarge", 4, 16, 15896264, 4, 15)
 P5_48XLARGE = machine("p5.48xlarge", 192, 2048, 2097152000, 64, 50, gpus=8, gpu="H100", gpu_mib=81920)
+G5_XLARGE = machine("g5.xlarge", 4, 16, 15896264, 4, 15, gpus=1, gpu="A10G", gpu_mib=24576)
+G4DN_XLARGE = machine("g4dn.xlarge", 4, 16, 15896264, 3, 10, gpus=1, gpu="T4", gpu_mib=16384)

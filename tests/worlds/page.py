@@ -7,6 +7,10 @@ from pathlib import Path
 
 import msgspec
 
+from clusterproof.api import WORLDS
+
+DYNAMO_WORLDS = tuple(name for name in WORLDS if name != "asya")
+"""The worlds of the document on Dynamo, which have tables on the page; ``asya`` is for the profile of its name."""
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "worlds.md"
 
 

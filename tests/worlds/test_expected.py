@@ -5,13 +5,12 @@ import functools
 import pytest
 
 import clusterproof
-from clusterproof.api import WORLDS
 from clusterproof.checks.finding import Finding, Report
 from clusterproof.reach.trace import Outcome
 from clusterproof.snapshot import kinds
 from clusterproof.snapshot.overlay import AddPermission, peer_text
 from clusterproof.verdict.algebra import Verdict
-from tests.worlds.page import RequirementRow, pages
+from tests.worlds.page import DYNAMO_WORLDS, RequirementRow, pages
 
 EXPECTED = [(name, row) for name, page in pages().items() for row in page.requirements]
 TOLD = [f"{name}-{row.name}" for name, row in EXPECTED]
@@ -58,13 +57,13 @@ def test_odds(name: str, row: RequirementRow) -> None:
     assert odds.fails_cached == pytest.approx(row.later)
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_all_requirements_are_on_the_page(name: str) -> None:
     """No finding of the profile is left out of docs/worlds.md, and it invents none."""
     assert {item.name for item in report_of(name).findings} == {row.name for row in pages()[name].requirements}
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_nothing_is_undecided(name: str) -> None:
     """The worlds are complete: no finding is unknown, and none has anything unknown in it."""
     for finding in report_of(name).findings:
@@ -138,7 +137,7 @@ RULES = {
 }
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_one_proven_plan_of_these_rules(name: str) -> None:
     """One plan mends everything: exactly the rules of docs/worlds.md, each from one group to one group, proven."""
     snapshot = clusterproof.load_world(name)
@@ -160,7 +159,7 @@ OPENS = {"demo": (4, 0), "custom-networking": (4, 8), "inference-at-zero": (4, 0
 """What the plan newly lets through: pairs of classes and ports that a requirement asks for, and others."""
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", DYNAMO_WORLDS)
 def test_what_the_plan_opens(name: str) -> None:
     """The plan opens what is asked for and nothing else, except where all pods share one security group."""
     plan = clusterproof.check(clusterproof.load_world(name), "dynamo").plan

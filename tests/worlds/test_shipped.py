@@ -20,8 +20,9 @@ from clusterproof.snapshot import kinds
 from clusterproof.snapshot.aws import Instance
 from clusterproof.snapshot.kubernetes import Pod, PodMetadata, PodSpec, Quantity, Resources, Toleration
 from clusterproof.snapshot.snapshot import Snapshot
+from clusterproof.sources.completeness import CUSTOM
 from clusterproof.world.world import World
-from tests.worlds.page import PAGE, GroupRow, pages
+from tests.worlds.page import DYNAMO_WORLDS, PAGE, GroupRow, pages
 
 NOT_NEEDED = {
     kinds.ENDPOINTS.name,  # EndpointSlices say the same
@@ -29,14 +30,16 @@ NOT_NEEDED = {
     # Only requirements on the control plane's calls and on load balancers read these; the profile dynamo has none.
     *(kind.name for kind in kinds.ALL if kind.wire.endswith("WebhookConfiguration") or kind.wire == "APIService"),
     *(kind.name for kind in kinds.ALL if kind.group == "elbv2"),
+    # Nor these, which are read only where a profile asks.
+    *(kind.name for kind in kinds.REQUESTED if kind not in CUSTOM),
 }
 MIB = 2**20
 TIED = ("demo", "inference-at-zero")
 
 
-@pytest.fixture(scope="module", params=WORLDS)
+@pytest.fixture(scope="module", params=DYNAMO_WORLDS)
 def snapshot(request: pytest.FixtureRequest) -> Snapshot:
-    """Each world."""
+    """Each world of the document on Dynamo."""
     return clusterproof.load_world(request.param)
 
 
@@ -85,7 +88,8 @@ def test_a_changed_or_foreign_file_is_drift(tmp_path: Path) -> None:
 
 def test_every_world_has_its_page() -> None:
     """docs/worlds.md describes exactly the worlds that ship, and each has a README of its own."""
-    assert sorted(pages()) == sorted(WORLDS) == sorted(worlds.MAKERS)
+    assert sorted(pages()) == sorted(DYNAMO_WORLDS)
+    assert sorted(WORLDS) == sorted(worlds.MAKERS)
     for name in WORLDS:
         assert f"World `{name}`" in (worlds.WORLDS / name / "README.md").read_text("utf-8")
 
