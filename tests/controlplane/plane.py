@@ -73,6 +73,7 @@ class ControlPlane:
         scheduler_config: Mapping[str, Any] | None = None,
         audit: bool = False,
         features: Sequence[str] = (),
+        egress: Mapping[str, Any] | None = None,
     ) -> Self:
         """Starts one and waits until it is ready; must be called in the main thread.
 
@@ -85,6 +86,7 @@ class ControlPlane:
             scheduler_config: see :meth:`start_scheduler`.
             features: feature gates that are on, of every server.
             audit: whether the API server writes down what ``reader`` asks, for :meth:`asked`.
+            egress: its EgressSelectorConfiguration: by which proxy it reaches Services; None: directly.
 
         Raises:
             StartError: a server did not become ready; with the end of its log.
@@ -92,7 +94,7 @@ class ControlPlane:
         plane = cls(binaries, features)
         begun = time.monotonic()
         try:
-            plane._start_api(audit=audit)
+            plane._start_api(audit=audit, egress=egress)
             if scheduler:
                 plane.start_scheduler(scheduler_config)
             if controllers:
@@ -225,9 +227,12 @@ class ControlPlane:
             f"--tls-private-key-file={self.credentials.path('server.key')}",
         ]
 
-    def _start_api(self, *, audit: bool) -> None:
+    def _start_api(self, *, audit: bool, egress: Mapping[str, Any] | None) -> None:
         place = self.processes.directory
-        audited = []
+        audited, selected = [], []
+        if egress is not None:
+            (place / "egress.json").write_text(json.dumps(egress))
+            selected = [f"--egress-selector-config-file={place / 'egress.json'}"]
         if audit:
             rules = [{"level": "Metadata", "users": [USERS["reader"][0]]}, {"level": "None"}]
             policy = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"]}
@@ -282,6 +287,7 @@ class ControlPlane:
                 *self._features,
                 *(["--runtime-config=api/alpha=true"] if self._features else []),  # a gate may want an API of its own
                 *audited,
+                *selected,
             ],
             token=self.credentials.tokens["admin"],
         )

@@ -40,6 +40,7 @@ from tests.controlplane.objects import namespace, node, plain, pod
 from tests.controlplane.plane import Asked, ControlPlane
 from tests.controlplane.scheduling import Arena
 from tests.sources.kubernetes_api.stub import recorded
+from tests.worlds.page import DYNAMO_WORLDS
 
 pytestmark = pytest.mark.controlplane
 
@@ -150,9 +151,7 @@ def test_demo_is_read_and_judged_as_its_files(granted: ControlPlane) -> None:
     holds_the_world(granted, "demo")
 
 
-@pytest.mark.parametrize(
-    "world", sorted(path.name for path in WORLDS.iterdir() if (path / "kubernetes").is_dir() and path.name != "demo")
-)
+@pytest.mark.parametrize("world", sorted(name for name in DYNAMO_WORLDS if name != "demo"))
 def test_other_worlds_are_read_and_judged_as_their_files(binaries: Binaries, world: str) -> None:
     """So is every other shipped world, custom resources included."""
     with started(binaries, world) as plane:

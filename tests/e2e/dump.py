@@ -15,13 +15,16 @@ from clusterproof.snapshot.kinds import ALL, Kind
 def dump(target: Path, env: dict[str, str], cluster: str) -> None:
     """One file per command, named for its kind, as ``run: … > KIND.json`` in an unknown finding says.
 
+    Without the kinds that are read only where a profile asks: ``test_dump_requested`` dumps these.
+
     Args:
         target: the directory to make.
         env: the environment that points the AWS CLI at the account.
         cluster: what stands for CLUSTER in the commands.
     """
     target.mkdir(parents=True)
-    once = [kind for kind in ALL if kind.origin == "aws" and not _per_object(kind)]
+    ours = [kind for kind in ALL if kind.origin == "aws" and kind not in kinds.REQUESTED]
+    once = [kind for kind in ours if not _per_object(kind)]
     commands = [(kind.name, kind.command.replace("CLUSTER", cluster)) for kind in once]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda item: _run(item[1], target / f"{item[0]}.json", env), commands))

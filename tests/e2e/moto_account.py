@@ -75,28 +75,35 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
     raise RuntimeError("the moto server does not answer")
 
 
+def _clients(endpoint: str, region: str) -> Callable[[str], Any]:
+    """Makes clients that talk to the server alone."""
+    settings = Config(region_name=region, retries={"max_attempts": 1}, proxies={})
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=endpoint,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=settings,
+        )
+
+    return client
+
+
 class Account:
     """Makes a world's AWS side and remembers which id became which.
 
     Attributes:
         ids: id in the world's files → id on the server.
+        client: makes a client of a service by its name.
     """
 
     def __init__(self, world: Path, endpoint: str, region: str) -> None:
         self.world = world
         self.ids: dict[str, str] = {}
-        settings = Config(region_name=region, retries={"max_attempts": 1}, proxies={})
-
-        def client(service: str) -> Any:
-            return boto3.client(
-                service,
-                endpoint_url=endpoint,
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
-                config=settings,
-            )
-
-        self.ec2, self.eks, self.scaling = client("ec2"), client("eks"), client("autoscaling")
+        self.client = _clients(endpoint, region)
+        self.ec2, self.eks, self.scaling = self.client("ec2"), self.client("eks"), self.client("autoscaling")
 
     def file(self, name: str) -> Raw:
         """One of the world's files, with the ids known so far replaced."""
@@ -112,7 +119,12 @@ class Account:
 
     def make(self) -> None:
         """Everything, in the order in which one needs the other."""
-        steps: tuple[Callable[[], None], ...] = (
+        for step in self.steps():
+            step()
+
+    def steps(self) -> tuple[Callable[[], None], ...]:
+        """What :meth:`make` does; who makes more of a world adds to it."""
+        return (
             self._network,
             self._routes,
             self._security_groups,
@@ -122,8 +134,6 @@ class Account:
             self._node_groups,
             self._addons,
         )
-        for step in steps:
-            step()
 
     def _network(self) -> None:
         for vpc in self.file("vpcs")["Vpcs"]:
@@ -139,6 +149,8 @@ class Account:
                 TagSpecifications=_tagged("subnet", subnet["Tags"]),
             )["Subnet"]
             self.ids[subnet["SubnetId"]] = made["SubnetId"]
+            if subnet["MapPublicIpOnLaunch"]:
+                self.ec2.modify_subnet_attribute(SubnetId=made["SubnetId"], MapPublicIpOnLaunch={"Value": True})
         for acl in self.file("network-acls")["NetworkAcls"]:
             self.ids[acl["NetworkAclId"]] = self.ec2.describe_network_acls(
                 Filters=[{"Name": "vpc-id", "Values": [acl["VpcId"]]}, {"Name": "default", "Values": ["true"]}]
@@ -164,15 +176,23 @@ class Account:
     def _route(self, table: str, route: Raw, vpc: str, public: str) -> None:
         way = {"RouteTableId": table, "DestinationCidrBlock": route["DestinationCidrBlock"]}
         if "NatGatewayId" in route:
-            address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
-            gateway = self.ec2.create_nat_gateway(SubnetId=public, AllocationId=address)["NatGateway"]["NatGatewayId"]
-            self.ids[route["NatGatewayId"]] = gateway
+            gateway = self._nat_gateway(route["NatGatewayId"], public)
             self.ec2.create_route(**way, NatGatewayId=gateway)
         elif route["GatewayId"] != "local":
             gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
             self.ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
             self.ids[route["GatewayId"]] = gateway
             self.ec2.create_route(**way, GatewayId=gateway)
+
+    def _nat_gateway(self, shipped: str, public: str) -> str:
+        """Makes one, in its own subnet where the world tells of it, else in a public one."""
+        known = (self.world / "aws" / "nat-gateways.json").exists()
+        told = self.file("nat-gateways")["NatGateways"] if known else ()
+        subnet = next((item["SubnetId"] for item in told if item["NatGatewayId"] == shipped), public)
+        address = self.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        made: str = self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address)["NatGateway"]["NatGatewayId"]
+        self.ids[shipped] = made
+        return made
 
     def _security_groups(self) -> None:
         for group in self.file("security-groups")["SecurityGroups"]:
@@ -211,6 +231,7 @@ class Account:
                     PrivateIpAddress=instance["PrivateIpAddress"],
                     SecurityGroupIds=[item["GroupId"] for item in instance["SecurityGroups"]],
                     TagSpecifications=_tagged("instance", own),
+                    **_machine(instance),
                 )["Instances"][0]
                 self.ids[instance["InstanceId"]] = made["InstanceId"]
                 first, *more = instance["NetworkInterfaces"]
@@ -268,6 +289,9 @@ class Account:
                 subnets=group["subnets"],
                 instanceTypes=group["instanceTypes"],
                 amiType=group["amiType"],
+                capacityType=group["capacityType"],
+                version=group["version"],
+                releaseVersion=group["releaseVersion"],
                 nodeRole=group["nodeRole"],
                 labels=group["labels"],
                 taints=group.get("taints", []),
@@ -311,6 +335,17 @@ class Account:
         target.mkdir(parents=True)
         for path in sorted((self.world / "kubernetes").iterdir()):
             (target / path.name).write_text(self.translate(path.read_text()))
+
+
+def _machine(instance: Raw) -> Raw:
+    """The identity of an instance and how its metadata service answers, where the world says it."""
+    found: Raw = {}
+    if "IamInstanceProfile" in instance:
+        found["IamInstanceProfile"] = {"Arn": instance["IamInstanceProfile"]["Arn"]}
+    if "MetadataOptions" in instance:
+        asked = ("HttpTokens", "HttpPutResponseHopLimit", "HttpEndpoint", "HttpProtocolIpv6", "InstanceMetadataTags")
+        found["MetadataOptions"] = {name: instance["MetadataOptions"][name] for name in asked}
+    return found
 
 
 def _tagged(resource: str, tags: list[Raw]) -> list[Raw]:
