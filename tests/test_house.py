@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE_ROOMS = ("world", "placement", "reach", "verdict", "checks", "fixes")
+PURE_ROOMS = ("world", "placement", "reach", "access", "verdict", "checks", "fixes")
 LONGEST_MODULE = 420
 # Structs that are named for an API's objects; their modules name the reference that describes each.
 API_SHAPES = ("src/clusterproof/snapshot/aws/", "src/clusterproof/snapshot/kubernetes/")

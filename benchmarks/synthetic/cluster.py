@@ -113,5 +113,6 @@ _EMPTY: tuple[Kind[Any], ...] = (
     kinds.SECURITY_GROUP_RULES,
     kinds.PEERINGS,
     kinds.MANAGED_PREFIX_LISTS,
+    *(kind for kind in kinds.REQUESTED if kind not in (kinds.ROLES, kinds.POLICIES, kinds.INSTANCE_PROFILES)),
 )
 """Read, and none there."""
