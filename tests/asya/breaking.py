@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable
 
 from tests.asya.mutants_identity import NODE_ROLE
-from tests.asya.world import ACCOUNT, CA, PLUGIN, Edits, Raw, allow, managed
+from tests.asya.world import ACCOUNT, CA, CLUSTER, PLUGIN, Edits, Raw, allow, managed
 
 ASG = "eks-gpu-0137e5e7-2586-37e6-6f1a-48f49497b6aa"
 CNI = "kube-system/aws-node"
@@ -34,6 +34,16 @@ def second_group(e: Edits, **changes: object) -> str:
 def untagged(e: Edits, name: str, *keys: str) -> None:
     """Take tags from an Auto Scaling group."""
     e.change("auto-scaling-groups", name, lambda raw: raw.update(Tags=[t for t in raw["Tags"] if t["Key"] not in keys]))
+
+
+def valued(e: Edits, name: str) -> None:
+    """Give an Auto Scaling group's tag of the autoscaler a value that its role's policy does not name."""
+
+    def change(raw: Raw) -> None:
+        for tag in raw["Tags"]:
+            tag["Value"] = "true" if tag["Key"] == f"{TAG}/{CLUSTER}" else tag["Value"]
+
+    e.change("auto-scaling-groups", name, change)
 
 
 def group(path: str, value: object) -> Callable[[Edits], object]:

@@ -11,7 +11,10 @@ INDEPENDENT: dict[str, tuple[str, str]] = {
     ),
     "auto-scaling-groups": (
         "the node groups name GPU types themselves",
-        "cluster-autoscaler-tags cluster-autoscaler-discovery cluster-autoscaler-from-zero",
+        (
+            "cluster-autoscaler-tags cluster-autoscaler-discovery cluster-autoscaler-from-zero "
+            "cluster-autoscaler-scaling-permissions"
+        ),
     ),
     "buckets": (
         "which keys there are the queues tell; a bucket could only name more",

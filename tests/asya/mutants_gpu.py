@@ -23,6 +23,7 @@ from tests.asya.breaking import (
     types,
     unavailable,
     untagged,
+    valued,
 )
 from tests.asya.mutants_identity import NODE_ROLE, managed_without, own_role
 from tests.asya.world import ACCOUNT, CA, CLUSTER, PROD, Mutant, allow, m
@@ -115,6 +116,17 @@ AUTOSCALER: tuple[Mutant, ...] = (
         lambda e: e.condition(
             "cluster-autoscaler", "Scale", {"StringEquals": {f"aws:ResourceTag/{TAG}/{CLUSTER}": "Owned"}}
         ),
+    ),
+    m(
+        "cluster-autoscaler-scaling-permissions",
+        "all-groups-have-another-value",
+        lambda e: [valued(e, raw["AutoScalingGroupName"]) for raw in e.base.tables["auto-scaling-groups"].raws()],
+    ),
+    m(
+        "cluster-autoscaler-scaling-permissions",
+        "one-group-has-another-value",
+        lambda e: valued(e, ASG),
+        verdict="unknown",
     ),
     m("cluster-autoscaler-scaling-permissions", "denied", lambda e: e.deny("cluster-autoscaler", "autoscaling:Set*")),
     m(

@@ -143,7 +143,7 @@ def test_no_kind_is_left_without_a_clause() -> None:
         ("access", {"actions": ["SendMessage"]}, "check.access.actions[0]: 'SendMessage' is no action"),
         ("access", {"resources": []}, "check.access.resources: the list is empty"),
         ("access", {"resources": ["${cluster.x}"]}, "check.access.resources[0]: there is no member of cluster 'x'"),
-        ("access", {"given": {"a": "${it}"}}, "check.access.given.a: there is no parameter 'it'"),
+        ("access", {"given": {"a": "${it}"}}, "check.access.given.a: there is no parameter or kind 'it'"),
         ("scope", {"service": "sqs:*"}, "check.scope.service: 'sqs:*' is no service's prefix"),
         ("scope", {"within": []}, "check.scope.within: the list is empty"),
         ("effective", {"who": {"role": "${x"}}, "check.effective.who.role: a ${ is not closed"),

@@ -20,7 +20,7 @@ from clusterproof.checks.rolefinding import MORE, finding, left_out, nobody, tog
 from clusterproof.checks.words import listed, unique
 from clusterproof.profiles.model import Access, Requirement
 from clusterproof.reach.trace import Outcome
-from clusterproof.snapshot.fields import Ref, Unknown
+from clusterproof.snapshot.fields import Cause, Ref, Unknown
 from clusterproof.verdict.algebra import Tally, Verdict
 
 _ORDER = (Outcome.BLOCKED, Outcome.VARIES, Outcome.UNKNOWN, Outcome.WORKS)
@@ -48,13 +48,29 @@ def asked(context: Context, check: Access) -> Asked:
     """Every cell of a check; fixes ask the same."""
     principal = who(context, check.who)
     actions, resources = asked_texts(context, check.actions), asked_texts(context, check.resources)
-    given = filled([item for pair in check.given.items() for item in pair], names(context))
-    if isinstance(actions, Unknown) or isinstance(resources, Unknown) or isinstance(given, Unknown):
-        unread = (part for part in (actions, resources, given) if isinstance(part, Unknown))
+    keys = _given(context, check)
+    if isinstance(actions, Unknown) or isinstance(resources, Unknown) or isinstance(keys, Unknown):
+        unread = (part for part in (actions, resources, keys) if isinstance(part, Unknown))
         return Asked(principal, unknown=next(unread))
-    keys = {str(key): str(value) for key, value in zip(given[::2], given[1::2], strict=True)}
     found = rights(context, principal.bearers, actions, resources, keys)
     return Asked(principal, tuple(found), tuple(actions), empty=not resources or not actions)
+
+
+def _given(context: Context, check: Access) -> dict[str, str] | Unknown:
+    """The keys of the request with their values; a list gives a key where all of its values are one."""
+    keys: dict[str, str] = {}
+    for name, text in check.given.items():
+        key, values = filled(name, names(context)), asked_texts(context, [text])
+        if isinstance(key, Unknown):
+            return key
+        if isinstance(values, Unknown):
+            return values
+        if len(values) > 1:
+            what = f"{key} is not the same everywhere: {listed(values)}"
+            return Unknown(Cause.NOT_ANSWERABLE, what, "give all of them one value, or do not limit the policy by it")
+        if values:
+            keys[str(key)] = values[0]
+    return keys
 
 
 def decide(context: Context, requirement: Requirement, check: Access) -> Finding:

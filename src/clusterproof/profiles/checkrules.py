@@ -224,8 +224,11 @@ def _access(profile: Profile, check: Access, path: str) -> Iterator[Problem]:
     yield from _actions(profile, check.actions, f"{path}.actions")
     if not check.resources:
         yield Problem(f"{path}.resources", 'the list is empty; write the ARNs, or ["*"]')
-    yield from template_problems(check.resources, f"{path}.resources", {"cluster"}, profile.parameters)
-    yield from template_problems(check.given, f"{path}.given", {"cluster"}, profile.parameters)
+    from clusterproof.snapshot.kinds import BY_NAME
+
+    roots = {"cluster", *(name.replace("-", "_") for name in BY_NAME)}
+    yield from template_problems(check.resources, f"{path}.resources", roots, profile.parameters)
+    yield from template_problems(check.given, f"{path}.given", roots, profile.parameters)
 
 
 def _scope(profile: Profile, check: Scope, path: str) -> Iterator[Problem]:

@@ -229,7 +229,8 @@ class Access(Record, frozen=True):
         actions: what it must be allowed to do (``sqs:SendMessage``), each of them.
         resources: ARNs, each action on every one; ``*`` in them stands for all names that exist or may come, so that a
             grant must cover all of it. ``${...}`` holds CEL over the parameters and ``cluster``.
-        given: condition keys that the request will have, with their values; others are as AWS sets them, else unknown.
+        given: condition keys that the request will have, with their values; others are as AWS sets them, else unknown. An
+            expression may name kinds and give a list: values that differ make it unknown, an empty list gives no key.
     """
 
     who: Principal

@@ -6,6 +6,7 @@ decided. What mends a failure names kinds too; these are made, not read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -68,10 +69,19 @@ def kinds_of_check(check: Any) -> Iterator[str]:
         yield from _names((*IDENTITIES, kinds.VPC_ENDPOINTS))
         for service in sorted({action.partition(":")[0].lower() for action in check.access.actions}):
             yield from _names(RESOURCES.get(service, ()))
+        yield from _named_in((*check.access.actions, *check.access.resources, *check.access.given.values()))
+    if check.scope is not None:
+        yield from _named_in(check.scope.within)
     if check.lets_out is not None:
         yield kinds.VPC_ENDPOINTS.name
     if check.subnets is not None:
         yield from _names(WAYS_OUT)
+
+
+def _named_in(texts: Iterable[str]) -> Iterator[str]:
+    """The kinds that expressions in ``${...}`` name, as CEL writes them."""
+    words = {word for text in texts if "${" in text for word in re.findall(r"[A-Za-z_]+", text)}
+    return (kind.name for kind in kinds.ALL if kind.name.replace("-", "_") in words)
 
 
 def _of_ends(reach: Any) -> Iterator[str]:
