@@ -101,7 +101,7 @@ def of_session(
     tags: Mapping[str, str | Unknown] | Unknown | None = None,
     provider: str = "",
     resource: str = "",
-    given: Mapping[str, str] | None = None,
+    given: Mapping[str, str | Unknown] | None = None,
 ) -> dict[str, Given]:
     """The context of requests that a role's session makes itself, from a pod, over TLS.
 
@@ -113,7 +113,7 @@ def of_session(
             absent.
         provider: the identity provider through which the role was assumed (IRSA).
         resource: the resource of the request: its account and Region are keys too.
-        given: further keys with their values, which are believed.
+        given: further keys with their values, which are believed; one may not be known.
     """
     account = role_arn.split(":")[4] if role_arn.count(":") >= 5 else ""
     nameless = Unknown(Cause.NOT_MODELLED, "the name of the role's session is made when it begins")
@@ -156,8 +156,8 @@ def of_session(
     return context | _lowered(given)
 
 
-def _lowered(given: Mapping[str, str] | None) -> dict[str, Given]:
-    return {key.lower(): (value,) for key, value in (given or {}).items()}
+def _lowered(given: Mapping[str, str | Unknown] | None) -> dict[str, Given]:
+    return {key.lower(): value if isinstance(value, Unknown) else (value,) for key, value in (given or {}).items()}
 
 
 class Tagged(dict[str, Given]):

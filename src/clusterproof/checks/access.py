@@ -56,19 +56,20 @@ def asked(context: Context, check: Access) -> Asked:
     return Asked(principal, tuple(found), tuple(actions), empty=not resources or not actions)
 
 
-def _given(context: Context, check: Access) -> dict[str, str] | Unknown:
-    """The keys of the request with their values; a list gives a key where all of its values are one."""
-    keys: dict[str, str] = {}
+def _given(context: Context, check: Access) -> dict[str, str | Unknown] | Unknown:
+    """The keys of the request with their values, of which one that is not known matters only where a policy reads it."""
+    keys: dict[str, str | Unknown] = {}
     for name, text in check.given.items():
         key, values = filled(name, names(context)), asked_texts(context, [text])
         if isinstance(key, Unknown):
             return key
         if isinstance(values, Unknown):
-            return values
-        if len(values) > 1:
-            what = f"{key} is not the same everywhere: {listed(values)}"
-            return Unknown(Cause.NOT_ANSWERABLE, what, "give all of them one value, or do not limit the policy by it")
-        if values:
+            keys[str(key)] = values
+        elif len(values) > 1:
+            what = f"{key} is not the same everywhere: {listed([value or 'none' for value in values])}"
+            remedy = "give all of them one value, or do not limit the policy by it"
+            keys[str(key)] = Unknown(Cause.NOT_ANSWERABLE, what, remedy)
+        elif values:
             keys[str(key)] = values[0]
     return keys
 

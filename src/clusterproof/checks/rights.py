@@ -94,7 +94,7 @@ def rights(
     bearers: Iterable[Bearer],
     actions: Sequence[str],
     resources: Sequence[str],
-    given: Mapping[str, str],
+    given: Mapping[str, str | Unknown],
 ) -> list[Right]:
     """Everything that is asked of some bearers, in order."""
     found: list[Right] = []
@@ -123,7 +123,7 @@ def asked_texts(context: Context, texts: Sequence[str]) -> list[str] | Unknown:
 class _Judge:
     """Asks for one requirement; what roles, ways and resources are is looked up once."""
 
-    def __init__(self, context: Context, given: Mapping[str, str]) -> None:
+    def __init__(self, context: Context, given: Mapping[str, str | Unknown]) -> None:
         self._context = context
         self._given = given
         self._snapshot = context.world.snapshot

@@ -230,7 +230,7 @@ class Access(Record, frozen=True):
         resources: ARNs, each action on every one; ``*`` in them stands for all names that exist or may come, so that a
             grant must cover all of it. ``${...}`` holds CEL over the parameters and ``cluster``.
         given: condition keys that the request will have, with their values; others are as AWS sets them, else unknown. An
-            expression may name kinds and give a list: values that differ make it unknown, an empty list gives no key.
+            expression may name kinds and give a list: where its values differ the key's is unknown, an empty list gives no key.
     """
 
     who: Principal
